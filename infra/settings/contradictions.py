@@ -1,0 +1,212 @@
+"""Settings that are fine alone and cannot hold together."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from infra.settings.model import Delivery, EnvironmentName, RegistryKind, Settings, StoreKind
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Two or more settings that exclude each other.
+
+    Attributes:
+        keys: Paths without ``pxl:``, the one to change first.
+        value: What is shown for the first key.
+        problem: Why they cannot hold together.
+        remedy: What to change.
+    """
+
+    keys: tuple[str, ...]
+    value: object
+    problem: str
+    remedy: str
+
+
+Rule = Callable[[Settings], Iterator[Contradiction]]
+
+
+def find(settings: Settings, *, complete: bool) -> list[Contradiction]:
+    """Every contradiction, in the order of ``RULES``.
+
+    Args:
+        settings: What parsed.
+        complete: Whether what ``make up`` fills in must be there too.
+    """
+    rules = (*RULES, *COMPLETENESS) if complete else RULES
+    return [found for rule in rules for found in rule(settings)]
+
+
+def _replicas(settings: Settings) -> Iterator[Contradiction]:
+    for name in ("api", "worker"):
+        replicas = getattr(settings, name).replicas
+        if replicas.min > replicas.max:
+            yield Contradiction(
+                (f"{name}.replicas.min", f"{name}.replicas.max"),
+                replicas.min,
+                f"is more than {name}.replicas.max ({replicas.max})",
+                f"raise {name}.replicas.max or lower min",
+            )
+
+
+def _connections(settings: Settings) -> Iterator[Contradiction]:
+    # One pod more than max exists while a rollout surges.
+    api = (settings.api.replicas.max + 1) * settings.api.pool_size
+    worker = (settings.worker.replicas.max + 1) * settings.worker.pool_size if settings.worker.enabled else 0
+    free = settings.postgres.max_connections - settings.postgres.reserved_connections
+    if api + worker > free:
+        yield Contradiction(
+            ("api.poolSize", "api.replicas", "worker.poolSize", "postgres.maxConnections"),
+            settings.api.pool_size,
+            f"during a rollout the pods may open {api} (API) + {worker} (worker) database connections, but only {free} "
+            f"are free (postgres.maxConnections {settings.postgres.max_connections} - "
+            f"reservedConnections {settings.postgres.reserved_connections})",
+            "lower poolSize or replicas, or raise postgres.maxConnections",
+        )
+
+
+def _stores(settings: Settings) -> Iterator[Contradiction]:
+    for name in ("postgres", "redis"):
+        store = getattr(settings, name)
+        external = store.kind is StoreKind.EXTERNAL
+        if external and store.host is None:
+            yield Contradiction(
+                (f"{name}.host", f"{name}.kind"), None, f"is missing, but {name}.kind is external",
+                f"pulumi config set --path 'pxl:{name}.host' <name of the server>, or {name}.kind ephemeral",
+            )  # fmt: skip
+        if external and not store.cidrs:
+            yield Contradiction(
+                (f"{name}.cidrs", f"{name}.kind"), None, f"is empty, so no pod may reach the {name} server",
+                f"list the addresses of the server's subnets under {name}.cidrs",
+            )  # fmt: skip
+        if not external and store.host is not None:
+            yield Contradiction(
+                (f"{name}.host", f"{name}.kind"), store.host, f"is set, but {name}.kind is ephemeral, which ignores it",
+                f"remove {name}.host, or set {name}.kind to external",
+            )  # fmt: skip
+        if not external and store.cidrs:
+            yield Contradiction(
+                (f"{name}.cidrs", f"{name}.kind"), store.cidrs, f"is set, but {name}.kind is ephemeral",
+                f"remove {name}.cidrs",
+            )  # fmt: skip
+
+
+def _tls(settings: Settings) -> Iterator[Contradiction]:
+    if settings.redis.tls:
+        yield Contradiction(
+            ("redis.tls",), True, "cannot work: a PXL app's Redis client takes TLS only from its code",
+            "set redis.tls to false and allow plain connections at the server (transit encryption 'preferred')",
+        )  # fmt: skip
+    if settings.postgres.tls and settings.postgres.kind is StoreKind.EPHEMERAL:
+        yield Contradiction(
+            ("postgres.tls", "postgres.kind"), True, "is set, but the ephemeral Postgres speaks no TLS",
+            "set postgres.tls to false, or postgres.kind to external",
+        )  # fmt: skip
+    if settings.postgres.ca is not None and not settings.postgres.tls:
+        yield Contradiction(
+            ("postgres.ca", "postgres.tls"), "(PEM)", "is set, but postgres.tls is false, so nothing would be verified",
+            "set postgres.tls to true, or remove postgres.ca",
+        )  # fmt: skip
+
+
+def _secrets(settings: Settings) -> Iterator[Contradiction]:
+    given = {
+        "databasePassword": settings.database_password,
+        "redisPassword": settings.redis_password,
+        "jwtSecret": settings.jwt_secret,
+    }
+    if settings.secrets.delivery is Delivery.EXTERNAL_SECRETS:
+        if settings.secrets.store is None:
+            yield Contradiction(
+                ("secrets.store", "secrets.delivery"), None, "is missing, but secrets.delivery is externalSecrets",
+                "pulumi config set --path 'pxl:secrets.store.name' <name of the ClusterSecretStore>",
+            )  # fmt: skip
+        if settings.secrets.generate:
+            yield Contradiction(
+                ("secrets.generate", "secrets.delivery"), True, "is set, but the operator fetches what the store holds",
+                "set secrets.generate to false",
+            )  # fmt: skip
+        for key, value in given.items():
+            if value is not None:
+                yield Contradiction(
+                    (key, "secrets.delivery"), value, "is set, but secrets.delivery is externalSecrets",
+                    f"pulumi config rm pxl:{key}, and put it into the store",
+                )  # fmt: skip
+        return
+    for key, value in given.items():
+        if value is None and not settings.secrets.generate:
+            yield Contradiction(
+                (key, "secrets.generate"), None, "is a missing secret: secrets.generate is false and nothing is set",
+                f"pulumi config set --secret pxl:{key}",
+            )  # fmt: skip
+    generates_password = settings.database_password is None and settings.secrets.generate
+    if settings.postgres.kind is StoreKind.EXTERNAL and generates_password:
+        yield Contradiction(
+            ("databasePassword", "postgres.kind"), None, "would be generated, but an external server has its own",
+            "pulumi config set --secret pxl:databasePassword",
+        )  # fmt: skip
+
+
+def _registry(settings: Settings) -> Iterator[Contradiction]:
+    if settings.registry.kind is RegistryKind.NONE and settings.release and settings.image.repository is None:
+        yield Contradiction(
+            ("image.repository", "release.digest"), None, "is missing: a digest does not say where the image lies",
+            "pulumi config set --path 'pxl:image.repository' registry.example.com/pxl/app",
+        )  # fmt: skip
+    if settings.registry.kind is RegistryKind.CLUSTER and settings.image.repository is not None:
+        yield Contradiction(
+            ("image.repository", "registry.kind"), settings.image.repository,
+            "is set, but with registry.kind cluster it follows from the registry",
+            "remove image.repository, or set registry.kind to none",
+        )  # fmt: skip
+    if settings.registry.kind is RegistryKind.CLUSTER and settings.api.node_port == settings.registry.node_port:
+        yield Contradiction(
+            ("api.nodePort", "registry.nodePort"), settings.api.node_port, "is also the registry's node port",
+            "choose another one, from 30000 to 32767",
+        )  # fmt: skip
+
+
+def _production(settings: Settings) -> Iterator[Contradiction]:
+    if settings.environment is not EnvironmentName.PROD:
+        return
+    if settings.seed.enabled:
+        yield Contradiction(
+            ("seed.enabled", "environment"), True, "is set, but prod is never seeded", "set seed.enabled to false"
+        )
+    for name in ("postgres", "redis"):
+        if getattr(settings, name).kind is StoreKind.EPHEMERAL:
+            yield Contradiction(
+                (f"{name}.kind", "environment"), "ephemeral", "would lose prod's data with its pod",
+                f"set {name}.kind to external and {name}.host to the server",
+            )  # fmt: skip
+
+
+def _reserved_env(settings: Settings) -> Iterator[Contradiction]:
+    for name in settings.app.env:
+        if any(word in name.upper() for word in ("PASSWORD", "SECRET", "TOKEN", "PRIVATE_KEY")):
+            yield Contradiction(
+                (f"app.env.{name}",), "[hidden]", "looks like a secret in plain text",
+                "use pxl:databasePassword, redisPassword or jwtSecret, set with --secret",
+            )  # fmt: skip
+
+
+RULES: tuple[Rule, ...] = (
+    _replicas, _connections, _stores, _tls, _secrets, _registry, _production, _reserved_env,
+)  # fmt: skip
+
+
+def _platform_images(settings: Settings) -> Iterator[Contradiction]:
+    needed = {
+        "postgres": settings.postgres.kind is StoreKind.EPHEMERAL,
+        "redis": settings.redis.kind is StoreKind.EPHEMERAL,
+        "registry": settings.registry.kind is RegistryKind.CLUSTER,
+    }
+    for name, runs in needed.items():
+        if runs and getattr(settings.images, name) is None:
+            yield Contradiction(
+                (f"images.{name}", f"{name}.kind"), None, f"is missing, but the stack runs its own {name}",
+                f"'make up' fills it in; elsewhere: pulumi config set --path 'pxl:images.{name}' repository@sha256:...",
+            )  # fmt: skip
+
+
+COMPLETENESS: tuple[Rule, ...] = (_platform_images,)

@@ -1,0 +1,170 @@
+"""Every kind of bad value is refused, by file, key, value and remedy."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.settings import check_stack_file
+from infra.settings.mistakes import Mistake
+
+DIGEST = "sha256:" + "a" * 64
+STORES = {
+    "postgres": {"host": "db.example.internal", "cidrs": ["10.0.0.0/16"], "maxConnections": 400},
+    "redis": {"host": "redis.example.internal", "cidrs": ["10.0.0.0/16"]},
+}
+STAGING: dict[str, Any] = {"environment": "staging", "secrets": {"store": {"name": "vault"}}, **STORES}
+PROD: dict[str, Any] = {**STAGING, "environment": "prod"}
+DEV: dict[str, Any] = {"environment": "dev"}
+
+# (what is wrong, the whole settings, key that the message names, a word of the message)
+BAD: list[tuple[str, dict[str, Any], str, str]] = [
+    ("no environment", {}, "environment", "missing"),
+    ("an environment that does not exist", {"environment": "qa"}, "environment", "dev"),
+    ("an environment of the wrong type", {"environment": 3}, "environment", "dev"),
+    ("an unknown key", {**DEV, "colour": "red"}, "colour", "not a setting"),
+    ("a misspelled section", {**DEV, "postgress": {}}, "postgress", "pxl:postgres"),
+    ("a misspelled key", {**DEV, "api": {"drainSecond": 5}}, "api.drainSecond", "pxl:api.drainSeconds"),
+    ("a key in snake case", {**DEV, "api": {"drain_second": 5}}, "api.drain_second", "not a setting"),
+    ("a dotted key", {**DEV, "api.nodePort": 30080}, "api.nodePort", "--path"),
+    ("a string for a number", {**DEV, "api": {"drainSeconds": "10"}}, "api.drainSeconds", "integer"),
+    ("a fraction for a number", {**DEV, "api": {"drainSeconds": 1.5}}, "api.drainSeconds", "integer"),
+    ("a boolean for replicas", {**DEV, "api": {"replicas": True}}, "api.replicas", "object"),
+    ("a word for a boolean", {**DEV, "worker": {"enabled": "yes"}}, "worker.enabled", "boolean"),
+    ("a list for a section", {**DEV, "api": []}, "api", "object"),
+    ("no replicas at all", {**DEV, "api": {"replicas": 0}}, "api.replicas.min", "at least 1"),
+    ("too many replicas", {**DEV, "api": {"replicas": {"max": 999}}}, "api.replicas.max", "at most 200"),
+    ("a drain that is too short", {**DEV, "worker": {"drainSeconds": 1}}, "worker.drainSeconds", "at least 5"),
+    ("a drain that is too long", {**DEV, "worker": {"drainSeconds": 9999}}, "worker.drainSeconds", "at most 3600"),
+    ("a port out of range", {**DEV, "app": {"port": 70000}}, "app.port", "at most 65535"),
+    ("a node port out of range", {**DEV, "api": {"nodePort": 8080}}, "api.nodePort", "at least 30000"),
+    ("CPU in words", {**DEV, "api": {"resources": {"cpu": "two"}}}, "api.resources.cpu", "250m"),
+    ("CPU as a number", {**DEV, "api": {"resources": {"cpu": 1}}}, "api.resources.cpu", "string"),
+    ("memory without a unit", {**DEV, "api": {"resources": {"memory": "256"}}}, "api.resources.memory", "256Mi"),
+    ("memory in MB", {**DEV, "api": {"resources": {"memory": "256MB"}}}, "api.resources.memory", "256Mi"),
+    ("a tag instead of a digest", {**DEV, "release": {"digest": "v1.4.2"}}, "release.digest", "tag"),
+    ("latest instead of a digest", {**DEV, "release": {"digest": "latest"}}, "release.digest", "tag"),
+    ("a digest that is cut short", {**DEV, "release": {"digest": "sha256:abc"}}, "release.digest", "cut short"),
+    ("a release without a digest", {**DEV, "release": {}}, "release.digest", "missing"),
+    ("an image by tag", {**DEV, "images": {"redis": "docker.io/library/redis:7"}}, "images.redis", "digest"),
+    ("tag and digest", {**DEV, "images": {"redis": f"redis:7@{DIGEST}"}}, "images.redis", "tag"),
+    ("a repository with a tag", {**STAGING, "image": {"repository": "r.example.com/a:1"}}, "image.repository", "tag"),
+    ("a repository without a registry", {**STAGING, "image": {"repository": "app"}}, "image.repository", "registry/"),
+    ("an unknown log level", {**DEV, "app": {"logLevel": "loud"}}, "app.logLevel", "debug"),
+    ("an unknown contract", {**DEV, "app": {"contract": "rails"}}, "app.contract", "guide"),
+    ("a probe path without a slash", {**DEV, "app": {"probes": {"readiness": "ready"}}}, "app.probes.readiness", "/"),
+    ("a URL as a probe path", {**DEV, "app": {"probes": {"readiness": "http://x/"}}}, "app.probes.readiness", "path"),
+    ("an unknown concept", {**DEV, "app": {"envNames": {"dbhost": ["X"]}}}, "app.envNames.dbhost", "dbHost"),
+    ("an impossible variable", {**DEV, "app": {"env": {"1X": "y"}}}, "app.env.1X", "no digit first"),
+    ("a secret in plain env", {**DEV, "app": {"env": {"API_TOKEN": "y"}}}, "app.env.API_TOKEN", "secret"),
+    ("a namespace in capitals", {**DEV, "namespace": "PXL"}, "namespace", "lower-case"),
+    ("an owner with spaces", {**DEV, "owner": "my team"}, "owner", "hyphens"),
+    ("an empty command", {**DEV, "api": {"command": []}}, "api.command", "at least 1"),
+    ("a command as one string", {**DEV, "api": {"command": "node app"}}, "api.command", "array"),
+    ("an address as a CIDR", {**DEV, "network": {"ingressCidrs": ["10.0.0.0/33"]}}, "network.ingressCidrs[0]", "CIDR"),
+    ("egress without ports", {**DEV, "network": {"egress": [{"name": "pay", "cidr": "203.0.113.0/24"}]}},
+     "network.egress[0].ports", "missing"),
+    ("a user that is no identifier", {**DEV, "postgres": {"username": "my-user"}}, "postgres.username", "underscores"),
+    ("min above max", {**DEV, "api": {"replicas": {"min": 5, "max": 2}}}, "api.replicas.min", "replicas.max"),
+    ("pools that exceed the database", {**DEV, "api": {"poolSize": 200}}, "api.poolSize", "connections"),
+    ("an external store without a host", {**STAGING, "redis": {}}, "redis.host", "external"),
+    ("an external store without addresses", {**STAGING, "redis": {"host": "r"}}, "redis.cidrs", "no pod may reach"),
+    ("a host for an ephemeral store", {**DEV, "postgres": {"host": "db"}}, "postgres.host", "ephemeral"),
+    ("TLS for an ephemeral Postgres", {**DEV, "postgres": {"tls": True}}, "postgres.tls", "no TLS"),
+    ("TLS for Redis", {**STAGING, "redis": {**STORES["redis"], "tls": True}}, "redis.tls", "client"),
+    ("a CA without TLS", {**STAGING, "postgres": {**STORES["postgres"], "tls": False, "ca": "PEM"}},
+     "postgres.ca", "verified"),
+    ("an operator without a store", {**STORES, "environment": "staging"}, "secrets.store", "externalSecrets"),
+    ("generated secrets from a store", {**STAGING, "secrets": {"generate": True, "store": {"name": "v"}}},
+     "secrets.generate", "store"),
+    ("a missing secret", {**DEV, "secrets": {"generate": False}}, "jwtSecret", "missing secret"),
+    ("a generated password for a server that exists",
+     {**STORES, "environment": "staging", "secrets": {"delivery": "direct", "generate": True}},
+     "databasePassword", "its own"),
+    ("a secret in plain text", {**DEV, "jwtSecret": "s" * 40}, "jwtSecret", "--secret"),
+    ("a digest without a repository", {**STAGING, "release": {"digest": DIGEST}}, "image.repository", "missing"),
+    ("a repository and a registry", {**DEV, "image": {"repository": "r.example.com/a"}}, "image.repository", "follows"),
+    ("one node port twice", {**DEV, "api": {"nodePort": 30500}}, "api.nodePort", "registry"),
+    ("a seed in prod", {**PROD, "seed": {"enabled": True}}, "seed.enabled", "never seeded"),
+    ("an ephemeral database in prod", {**PROD, "postgres": {"kind": "ephemeral", "tls": False, "maxConnections": 400}},
+     "postgres.kind", "lose"),
+]  # fmt: skip
+
+
+def mistakes_of(tmp_path: Any, settings: dict[str, Any]) -> list[Mistake]:
+    path = tmp_path / "Pulumi.try.yaml"
+    path.write_text(yaml.safe_dump({"config": {f"pxl:{key}": value for key, value in settings.items()}}))
+    return check_stack_file(path)
+
+
+@pytest.mark.parametrize(("settings", "key", "word"), [bad[1:] for bad in BAD], ids=[bad[0] for bad in BAD])
+def test_refuses(tmp_path, settings, key, word):
+    found = mistakes_of(tmp_path, settings)
+    matching = [mistake for mistake in found if mistake.key == f"pxl:{key}"]
+    assert matching, f"pxl:{key} must be named; found only {[mistake.key for mistake in found]}"
+    mistake = matching[0]
+    assert mistake.file == "Pulumi.try.yaml", "whoever reads it must know which file to open"
+    assert word in f"{mistake.problem} {mistake.remedy}", f"says only: {mistake.problem} / {mistake.remedy}"
+    assert mistake.remedy, "a refusal without a way out is half a message"
+
+
+def test_at_least_forty_kinds_of_bad_values_are_covered():
+    assert len(BAD) >= 40, "the table above is the proof that settings are checked"
+
+
+@pytest.mark.parametrize("settings", [DEV, STAGING, PROD], ids=["dev", "staging", "prod"])
+def test_the_settings_that_the_bad_ones_vary_are_good(tmp_path, settings):
+    assert mistakes_of(tmp_path, settings) == [], "else the cases above could fail for another reason"
+
+
+def test_reports_several_mistakes_together(tmp_path):
+    found = mistakes_of(
+        tmp_path,
+        {
+            **DEV,
+            "colour": 1,
+            "release": {"digest": "latest"},
+            "api": {"replicas": {"min": 9, "max": 2}, "poolSize": "x"},
+        },
+    )
+    keys = {mistake.key for mistake in found}
+    assert keys == {"pxl:colour", "pxl:release.digest", "pxl:api.replicas.min", "pxl:api.poolSize"}, (
+        "one run must show them all, contradictions beside wrong types"
+    )
+
+
+def test_a_value_that_was_set_aside_is_not_reported_as_missing(tmp_path):
+    found = mistakes_of(tmp_path, {**DEV, "release": {"digest": "latest"}})
+    assert len(found) == 1, "one mistake, one message"
+
+
+def test_a_secret_is_never_shown(tmp_path):
+    canary = "canary-0123456789"
+    for key in ("jwtSecret", "databasePassword", "redisPassword"):
+        text = "\n".join(str(mistake) for mistake in mistakes_of(tmp_path, {**DEV, key: canary}))
+        assert key in text, "the mistake must be reported"
+        assert canary not in text, "and its value must not"
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("config: [", "YAML"),
+        ("- a", "mapping"),
+        ("config: 3", "mapping"),
+        ("confg: {}", "config?"),
+        ("config: {'plx:api': {}}", "pxl:api"),
+        ("config: {'api': {}}", "pxl:api"),
+    ],
+    ids=["broken YAML", "a list", "config that is a number", "misspelled config", "misspelled project", "no project"],
+)
+def test_refuses_a_file_that_is_not_a_stack_file(tmp_path, text, word):
+    path = tmp_path / "Pulumi.try.yaml"
+    path.write_text(text)
+    shown = "\n".join(str(mistake) for mistake in check_stack_file(path))
+    assert word in shown, f"says only: {shown}"
+
+
+def test_a_file_that_does_not_exist_is_a_mistake_not_a_crash(tmp_path):
+    found = check_stack_file(tmp_path / "Pulumi.none.yaml")
+    assert [mistake.key for mistake in found] == ["(file)"], "the message names the file"
