@@ -1,0 +1,69 @@
+"""The library: Pulumi components that run a PXL app on Kubernetes, each usable alone."""
+
+from pxl_components.api import Api, ApiArgs, ExternalTrafficPolicy
+from pxl_components.contracts import EnvironmentContract
+from pxl_components.environment import AppEnvironment, DatabaseConnection, RedisConnection
+from pxl_components.images import ImageReference
+from pxl_components.migrations import Migrations, MigrationsArgs
+from pxl_components.network import (
+    Endpoint,
+    ExternalEgress,
+    IngressSource,
+    IsolatedNamespace,
+    IsolatedNamespaceArgs,
+    PodSecurity,
+)
+from pxl_components.postgres import EphemeralPostgres, ExternalPostgres, Postgres, PostgresArgs
+from pxl_components.redis import EphemeralRedis, ExternalRedis, Redis, RedisArgs
+from pxl_components.registry import ClusterRegistry, ContainerRegistry, ContainerRegistryArgs
+from pxl_components.secrets import (
+    AppSecrets,
+    AppSecretsArgs,
+    ExternalStore,
+    GeneratedSecret,
+    SecretDelivery,
+    SecretKeyRef,
+)
+from pxl_components.worker import Worker, WorkerArgs
+from pxl_components.workload import Autoscaling, Probes, Resources
+
+__all__ = [
+    "Api",
+    "ApiArgs",
+    "AppEnvironment",
+    "AppSecrets",
+    "AppSecretsArgs",
+    "Autoscaling",
+    "ClusterRegistry",
+    "ContainerRegistry",
+    "ContainerRegistryArgs",
+    "DatabaseConnection",
+    "Endpoint",
+    "EnvironmentContract",
+    "EphemeralPostgres",
+    "EphemeralRedis",
+    "ExternalEgress",
+    "ExternalPostgres",
+    "ExternalRedis",
+    "ExternalStore",
+    "ExternalTrafficPolicy",
+    "GeneratedSecret",
+    "ImageReference",
+    "IngressSource",
+    "IsolatedNamespace",
+    "IsolatedNamespaceArgs",
+    "Migrations",
+    "MigrationsArgs",
+    "PodSecurity",
+    "Postgres",
+    "PostgresArgs",
+    "Probes",
+    "Redis",
+    "RedisArgs",
+    "RedisConnection",
+    "Resources",
+    "SecretDelivery",
+    "SecretKeyRef",
+    "Worker",
+    "WorkerArgs",
+]

@@ -1,0 +1,131 @@
+"""The worker: takes jobs from the queues, serves nobody."""
+
+from dataclasses import dataclass
+from typing import NotRequired, TypedDict
+
+import pulumi
+from pulumi import Input
+
+from pxl_components.app import AppSpec, app_container, read_drain
+from pxl_components.deployment import Rollout, deploy
+from pxl_components.drain import Drain
+from pxl_components.endpoints import Endpoint, ExternalEgress
+from pxl_components.environment import AppEnvironment
+from pxl_components.labels import Identity
+from pxl_components.links import Links, Pods, declare
+from pxl_components.pods import Container
+from pxl_components.validation import Arguments
+from pxl_components.workload import (
+    NO_PROBES,
+    Autoscaling,
+    ContainerProbes,
+    Probes,
+    ProbeSpec,
+    Resources,
+    Scale,
+)
+
+
+class WorkerArgs(TypedDict):
+    """Arguments of ``Worker``."""
+
+    namespace: Input[str]
+    """The namespace of the workload."""
+    image: str
+    """The app's image, by digest."""
+    environment: NotRequired[AppEnvironment]
+    """What the process finds in its environment."""
+    command: NotRequired[list[str]]
+    """What to run; default ``["node", "dist/queue-worker.js"]``."""
+    concurrency: NotRequired[int]
+    """Jobs that one process works on at a time, 1-1000; default: the app's own."""
+    port: NotRequired[int]
+    """TCP port of the worker's health endpoint, 1024-65535; default none: the process is the only sign."""
+    probes: NotRequired[Probes]
+    """How its health is asked for; only with ``port``."""
+    replicas: NotRequired[int]
+    """Number of pods, 1-1000; default 2. Not together with ``autoscaling``."""
+    autoscaling: NotRequired[Autoscaling]
+    """Lets an autoscaler own the number of pods."""
+    drain_seconds: NotRequired[int]
+    """How long a pod that is told to go may take to finish its jobs, 5-3600; default 30."""
+    min_ready_seconds: NotRequired[int]
+    """How long a new pod must be ready before it counts, 0-600; default 5."""
+    progress_deadline_seconds: NotRequired[int]
+    """How long a rollout may make no progress before it has failed, 30-3600; default 300."""
+    resources: NotRequired[Resources]
+    """What a pod may use; default 100m CPU and 256Mi of memory."""
+    cluster_workers: NotRequired[int]
+    """Processes in the framework's cluster mode, 1-64; default: single process. 1 makes SIGTERM drain."""
+    connects_to: NotRequired[list[Input[Endpoint]]]
+    """What the worker may reach."""
+    external_egress: NotRequired[list[ExternalEgress]]
+    """What it may reach outside the cluster."""
+    run_as_user: NotRequired[int]
+    """Numeric user, not 0; default 10001."""
+    working_dir: NotRequired[str]
+    """Where the image's app is; default ``/app``."""
+    empty_env_file: NotRequired[bool]
+    """Mounts an empty ``.env`` into ``working_dir``, for apps that insist on loading one; default false."""
+    labels: NotRequired[dict[str, str]]
+    """Owner labels for every object."""
+
+
+class Worker(pulumi.ComponentResource):
+    """The app's queue workers, rolled out without losing a job that is in progress."""
+
+    deployment_name: pulumi.Output[str]
+    """Name of the Deployment."""
+
+    def __init__(self, name: str, args: WorkerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Checks the args and declares everything; ``ArgumentError`` before anything is declared."""
+        spec = _Spec.read(name, args)
+        super().__init__("pxl:index:Worker", name, {}, opts)
+        policies = declare(self, name, Pods(spec.app.identity, spec.app.namespace), spec.app.links)
+        deployment = deploy(
+            self,
+            name,
+            spec.app,
+            spec.container(self, name),
+            scale=spec.scale,
+            rollout=spec.rollout,
+            after=policies,
+        )
+        self.deployment_name = deployment.metadata.apply(lambda metadata: str(metadata.name))
+        self.register_outputs({"deploymentName": self.deployment_name})
+
+
+@dataclass(frozen=True)
+class _Spec:
+    app: AppSpec
+    port: int | None
+    probes: ContainerProbes
+    scale: Scale
+    rollout: Rollout
+    drain: Drain
+    cluster_workers: int | None
+    concurrency: int | None
+
+    @staticmethod
+    def read(name: str, args: WorkerArgs) -> "_Spec":
+        given = Arguments.of("Worker", name, args, WorkerArgs)
+        identity = Identity("pxl-app", name, "worker", given.labels())
+        port = given.optional_integer("port", 1024, 65535)
+        if port is None and given.has("probes"):
+            raise given.error("probes", None, "have no port to ask", "give port, or remove probes")
+        return _Spec(
+            app=AppSpec.read(given, identity, ("node", "dist/queue-worker.js"), Links.read(given)),
+            port=port,
+            probes=NO_PROBES if port is None else ProbeSpec.read(given, port, None).probes(),
+            scale=Scale.read(given),
+            rollout=Rollout.read(given, min_ready_seconds=5),
+            drain=read_drain(given, receives_traffic=False),
+            cluster_workers=given.optional_integer("cluster_workers", 1, 64),
+            concurrency=given.optional_integer("concurrency", 1, 1000),
+        )
+
+    def container(self, parent: pulumi.Resource, name: str) -> Container:
+        process = self.app.process(
+            port=self.port, drain=self.drain, workers=self.cluster_workers, jobs=self.concurrency
+        )
+        return app_container(parent, name, self.app, process, probes=self.probes, drain=self.drain)

@@ -1,0 +1,100 @@
+"""Migrations gate what comes after them."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi_recording import DIGEST, IMAGE, OTHER_DIGEST, Recording, deploy
+from pxl_components import Api, Migrations, Worker
+
+ARGS = {"namespace": "apps", "image": IMAGE}
+SEEDED = {**ARGS, "seed_command": ["node", "dist/scripts/seed.js"]}
+STORE = {"name": "db", "host": "db", "port": 5432, "namespace": "apps", "pod_labels": {"app": "db"}}
+Deployed = Callable[[type, dict[str, Any]], Recording]
+
+
+def test_each_digest_has_its_own_job(deployed: Deployed):
+    first = deployed(Migrations, ARGS).one("Job")
+    second = deployed(Migrations, {**ARGS, "image": IMAGE.replace(DIGEST, OTHER_DIGEST)}).one("Job")
+    assert first.name == "web-ab12ab12ab12"
+    assert second.name == "web-cd34cd34cd34", "a new build migrates anew"
+    assert "name" not in first.metadata, "auto-named: another Job can stand beside it"
+
+
+def test_a_job_runs_the_migrations_and_ends(deployed: Deployed):
+    job = deployed(Migrations, ARGS).one("Job")
+    assert job.container["command"] == ["node", "dist/scripts/run-migrations.js"]
+    assert job.pod["restartPolicy"] == "Never", "each attempt is a pod of its own, with its own log"
+    assert job.spec["backoffLimit"] == 2
+    assert job.spec["activeDeadlineSeconds"] == 600
+    assert job.create_timeout == "660s", "the engine waits until the Job itself has given up"
+
+
+def test_a_finished_job_stays(deployed: Deployed):
+    assert "ttlSecondsAfterFinished" not in deployed(Migrations, ARGS).one("Job").spec, "its absence reads as drift"
+
+
+def test_a_changed_job_takes_the_place_of_the_old_one(deployed: Deployed):
+    assert deployed(Migrations, ARGS).one("Job").replace_on_changes == ("spec",), "a Job's pods cannot be updated"
+
+
+def test_the_seed_runs_after_the_migrations(deployed: Deployed):
+    seed = deployed(Migrations, SEEDED).named("web-seed-ab12ab12ab12")
+    assert seed.container["command"] == ["node", "dist/scripts/seed.js"]
+    assert "web-ab12ab12ab12" in seed.dependencies, "seeding needs the tables"
+
+
+def test_without_a_seed_there_is_one_job(deployed: Deployed):
+    assert len(deployed(Migrations, ARGS).of("Job")) == 1
+
+
+def test_its_pods_are_in_no_ones_selector(deployed: Deployed):
+    labels = deployed(Migrations, ARGS).one("Job").spec["template"]["metadata"]["labels"]
+    for other in (Api, Worker):
+        selector = deployed(other, ARGS).one("Deployment").spec["selector"]["matchLabels"]
+        assert not selector.items() <= labels.items(), f"{other.__name__} would count the Job's pods as its own"
+
+
+def test_it_reaches_its_stores_before_it_starts(deployed: Deployed):
+    recording = deployed(Migrations, {**ARGS, "connects_to": [STORE]})
+    job = recording.one("Job")
+    assert {"web-to-db-egress", "web-to-db-ingress"} <= job.dependencies, "its attempts are few"
+    selector = recording.named("web-to-db-egress").spec["podSelector"]["matchLabels"]
+    assert selector.items() <= job.spec["template"]["metadata"]["labels"].items(), "the policy is about its pods"
+
+
+def test_api_and_worker_change_only_after_it():
+    def program() -> None:
+        migrations = Migrations("migrate", SEEDED)
+        after = pulumi.ResourceOptions(depends_on=[migrations])
+        Api("web", ARGS, after)
+        Worker("work", ARGS, after)
+
+    recording = deploy(program)
+    order = [resource.name for resource in recording]
+    for deployment in ("web-deployment", "work-deployment"):
+        for job in ("migrate-ab12ab12ab12", "migrate-seed-ab12ab12ab12"):
+            assert order.index(job) < order.index(deployment), f"{deployment} was told before {job} had succeeded"
+    gate = {"migrate-ab12ab12ab12", "migrate-seed-ab12ab12ab12"}
+    assert gate <= recording.one("Api").dependencies, "and the engine knows of it"
+
+
+def test_the_name_of_the_job_is_put_out():
+    name = deploy(lambda: Migrations("web", ARGS).job_name).outputs
+    assert re.fullmatch(r"web-ab12ab12ab12-\w+", name)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"deadline_seconds": 5}, ["deadline_seconds = 5", "10 to 86400"]),
+        ({"backoff_limit": 11}, ["backoff_limit = 11"]),
+        ({"seed_command": []}, ["seed_command = [] is empty"]),
+        ({"image": "app:latest"}, ["image", "'latest' can move"]),
+        ({"replicas": 2}, ["replicas = 2 does not exist"]),
+    ],
+)
+def test_what_could_not_run_is_refused(refuses: Any, change: Any, words: list[str]):
+    refuses(Migrations, {**ARGS, **change}, *words)
