@@ -1,0 +1,54 @@
+"""A PXL application on Kubernetes. Read it from top to bottom: this is everything that a stack consists of."""
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pxl_components import Api, AppSecrets, ContainerRegistry, IsolatedNamespace, Migrations, Postgres, Redis, Worker
+
+from infra import arguments
+from infra.settings import SettingsError, from_engine
+from infra.settings.model import RegistryKind
+
+stack = pulumi.get_stack()
+
+# 1. Settings: all of them checked before anything is touched.
+try:
+    settings = from_engine(stack)
+except SettingsError as error:
+    # Without a traceback: the message says file, key, value and remedy.
+    raise pulumi.RunError(str(error)) from None
+
+# 2. Where it lands.
+cluster = kubernetes.Provider("cluster", arguments.provider(settings))
+here = pulumi.ResourceOptions(providers=[cluster])
+namespace = IsolatedNamespace("pxl", arguments.namespace(settings, stack), here)
+place = namespace.namespace_name
+
+# 3. What the app stands on.
+secrets = AppSecrets("secrets", arguments.secrets(settings, stack, place), here)
+postgres = Postgres("postgres", arguments.postgres(settings, stack, place, secrets), here)
+redis = Redis("redis", arguments.redis(settings, stack, place, secrets), here)
+if settings.registry.kind is RegistryKind.CLUSTER:
+    registry = ContainerRegistry("registry", arguments.registry(settings, stack, place), here)
+    pulumi.export("registry", registry.repository_prefix)
+
+# 4. The app: migrations first, then API and workers. A stack without a release yet ends above.
+if settings.release is not None:
+    workloads = arguments.Workloads(settings, stack, settings.release, place, (postgres, redis, secrets))
+    gate: list[pulumi.Resource] = [postgres, redis]
+    if settings.migrations.enabled:
+        ready = pulumi.ResourceOptions(providers=[cluster], depends_on=gate)
+        gate = [Migrations("migrations", workloads.migrations(), ready)]
+    released = pulumi.ResourceOptions(providers=[cluster], depends_on=gate)
+    api = Api("api", workloads.api(), released)
+    if settings.worker.enabled:
+        worker = Worker("worker", workloads.worker(), released)
+        pulumi.export("worker", worker.deployment_name)
+    pulumi.export("api", api.deployment_name)
+    pulumi.export("url", api.url)
+    pulumi.export("digest", settings.release.digest)
+else:
+    pulumi.log.info(f"no release in Pulumi.{stack}.yaml yet: what a release stands on is made, the app is not")
+
+# 5. What others ask for.
+pulumi.export("namespace", place)
+pulumi.export("environment", settings.environment.value)

@@ -1,0 +1,296 @@
+"""From settings to the arguments of each component: one function a component, nothing decided twice."""
+
+import pulumi
+from pulumi_kubernetes import ProviderArgs
+from pxl_components import (
+    ApiArgs,
+    AppEnvironment,
+    AppSecrets,
+    AppSecretsArgs,
+    Autoscaling,
+    ContainerRegistryArgs,
+    EnvironmentContract,
+    ExternalEgress,
+    GeneratedSecret,
+    IngressSource,
+    IsolatedNamespaceArgs,
+    MigrationsArgs,
+    Postgres,
+    PostgresArgs,
+    Probes,
+    Redis,
+    RedisArgs,
+    Resources,
+    SecretDelivery,
+    WorkerArgs,
+)
+
+from infra.settings import Settings
+from infra.settings.model import Delivery, RegistryKind, Release, Replicas, StoreKind
+from infra.settings.model import Resources as ResourceSettings
+
+DATABASE_PASSWORD = "database-password"
+REDIS_PASSWORD = "redis-password"
+JWT_SECRET = "jwt-secret"
+_APP_REPOSITORY = "pxl/app"
+_GENERATED_LENGTH = 48
+
+
+def provider(settings: Settings) -> ProviderArgs:
+    """The cluster, under a name that outlives its kubeconfig: a changed one must not replace what runs in it."""
+    cluster = settings.kubernetes
+    return ProviderArgs(
+        kubeconfig=cluster.kubeconfig,
+        context=cluster.context,
+        cluster_identifier=cluster.cluster_identifier or cluster.context,
+    )
+
+
+def labels(settings: Settings, stack: str) -> dict[str, str]:
+    """The owner labels that every object carries."""
+    return {"pxl.dev/stack": stack, "pxl.dev/environment": settings.environment.value, "pxl.dev/owner": settings.owner}
+
+
+def namespace(settings: Settings, stack: str) -> IsolatedNamespaceArgs:
+    """The namespace that holds everything of the stack."""
+    return {"namespace_name": settings.namespace or f"pxl-{stack}", "labels": labels(settings, stack)}
+
+
+def secrets(settings: Settings, stack: str, namespace: pulumi.Input[str]) -> AppSecretsArgs:
+    """The app's secrets: those that are set, those to draw, or those that the operator fetches."""
+    keys = [DATABASE_PASSWORD, REDIS_PASSWORD, JWT_SECRET]
+    if settings.secrets.delivery is Delivery.EXTERNAL_SECRETS and settings.secrets.store:
+        store = settings.secrets.store
+        return {
+            "namespace": namespace,
+            "delivery": SecretDelivery.EXTERNAL_SECRETS,
+            "external_store": {"name": store.name, "kind": store.kind},
+            "external_prefix": f"{store.prefix}/{stack}/",
+            "external_keys": keys,
+            "labels": labels(settings, stack),
+        }
+    given = dict(zip(keys, (settings.database_password, settings.redis_password, settings.jwt_secret), strict=True))
+    drawn: list[GeneratedSecret] = [
+        {"key": key, "length": _GENERATED_LENGTH} for key, value in given.items() if value is None
+    ]
+    return {
+        "namespace": namespace,
+        "values": {
+            key: pulumi.Output.secret(value.get_secret_value()) for key, value in given.items() if value is not None
+        },
+        "generate": drawn,
+        "labels": labels(settings, stack),
+    }
+
+
+def postgres(settings: Settings, stack: str, namespace: pulumi.Input[str], app_secrets: AppSecrets) -> PostgresArgs:
+    """The database, wherever it is."""
+    wanted = settings.postgres
+    args: PostgresArgs = {
+        "namespace": namespace,
+        "database": wanted.database,
+        "username": wanted.username,
+        "password_secret": app_secrets.ref(DATABASE_PASSWORD),
+        "labels": labels(settings, stack),
+    }
+    if wanted.kind is StoreKind.EPHEMERAL:
+        args["ephemeral"] = {"image": settings.images.postgres or "", "max_connections": wanted.max_connections}
+        return args
+    args["external"] = {
+        "host": wanted.host or "",
+        "port": wanted.port,
+        "cidrs": wanted.cidrs,
+        "tls": wanted.tls,
+        "max_connections": wanted.max_connections,
+    }
+    if wanted.ca:
+        args["external"]["ca_pem"] = wanted.ca
+    return args
+
+
+def redis(settings: Settings, stack: str, namespace: pulumi.Input[str], app_secrets: AppSecrets) -> RedisArgs:
+    """Queues, cache and pub/sub, wherever they are."""
+    wanted = settings.redis
+    args: RedisArgs = {
+        "namespace": namespace,
+        "password_secret": app_secrets.ref(REDIS_PASSWORD),
+        "labels": labels(settings, stack),
+    }
+    if wanted.kind is StoreKind.EPHEMERAL:
+        # A third on top of the data: the append-only file is rewritten by a copy of the process.
+        args["ephemeral"] = {
+            "image": settings.images.redis or "",
+            "max_memory": f"{wanted.max_memory_mb}Mi",
+            "resources": {"memory_limit": f"{wanted.max_memory_mb * 2}Mi"},
+        }
+    else:
+        args["external"] = {
+            "host": wanted.host or "",
+            "port": wanted.port,
+            "cidrs": wanted.cidrs,
+            "tls": wanted.tls,
+        }
+    return args
+
+
+def registry(settings: Settings, stack: str, namespace: pulumi.Input[str]) -> ContainerRegistryArgs:
+    """A registry beside the app, for clusters that have none in reach."""
+    return {
+        "namespace": namespace,
+        "cluster": {
+            "image": settings.images.registry or "",
+            "node_port": settings.registry.node_port,
+            "storage_limit": settings.registry.storage,
+            "ingress_from": [{"name": "nodes", "cidrs": ["0.0.0.0/0"]}],
+        },
+        "labels": labels(settings, stack),
+    }
+
+
+def image(settings: Settings, release: Release) -> str:
+    """The app's image, by digest."""
+    if settings.registry.kind is RegistryKind.CLUSTER:
+        return f"localhost:{settings.registry.node_port}/{_APP_REPOSITORY}@{release.digest}"
+    return f"{settings.image.repository}@{release.digest}"
+
+
+class Workloads:
+    """The arguments of everything that runs the app's image; they share most of them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        stack: str,
+        release: Release,
+        namespace: pulumi.Input[str],
+        stores: tuple[Postgres, Redis, AppSecrets],
+    ) -> None:
+        self._settings = settings
+        self._postgres, self._redis, self._secrets = stores
+        self._namespace = namespace
+        self._labels = labels(settings, stack)
+        self._image = image(settings, release)
+
+    def migrations(self) -> MigrationsArgs:
+        """The Jobs that gate a release."""
+        args: MigrationsArgs = {
+            "namespace": self._namespace,
+            "image": self._image,
+            "command": self._settings.migrations.command,
+            "environment": self._environment(None),
+            "connects_to": [self._postgres.endpoint, self._redis.endpoint],
+            "deadline_seconds": self._settings.migrations.deadline_seconds,
+            "working_dir": self._settings.app.workdir,
+            "empty_env_file": self._settings.app.empty_env_file,
+            "labels": self._labels,
+        }
+        if self._settings.seed.enabled:
+            args["seed_command"] = self._settings.seed.command
+        return args
+
+    def api(self) -> ApiArgs:
+        """The HTTP and WebSocket pods."""
+        api, app = self._settings.api, self._settings.app
+        args: ApiArgs = {
+            "namespace": self._namespace,
+            "image": self._image,
+            "command": api.command,
+            "environment": self._environment(api.pool_size),
+            "probes": self._probes(),
+            "resources": _resources(api.resources),
+            "drain_seconds": api.drain_seconds,
+            "progress_deadline_seconds": api.progress_deadline_seconds,
+            "sticky": api.sticky,
+            "connects_to": [self._postgres.endpoint, self._redis.endpoint],
+            "external_egress": self._egress(),
+            "ingress_from": self._ingress(),
+            "working_dir": app.workdir,
+            "empty_env_file": app.empty_env_file,
+            "labels": self._labels,
+        }
+        if api.replicas.min == api.replicas.max:
+            args["replicas"] = api.replicas.min
+        else:
+            args["autoscaling"] = _autoscaling(api.replicas)
+        if app.port is not None:
+            args["port"] = app.port
+        if app.cluster_workers is not None:
+            args["cluster_workers"] = app.cluster_workers
+        if api.node_port is not None:
+            args["node_port"] = api.node_port
+        return args
+
+    def worker(self) -> WorkerArgs:
+        """The BullMQ worker pods."""
+        worker, app = self._settings.worker, self._settings.app
+        args: WorkerArgs = {
+            "namespace": self._namespace,
+            "image": self._image,
+            "command": worker.command,
+            "environment": self._environment(worker.pool_size),
+            "concurrency": worker.concurrency,
+            "resources": _resources(worker.resources),
+            "drain_seconds": worker.drain_seconds,
+            "progress_deadline_seconds": worker.progress_deadline_seconds,
+            "connects_to": [self._postgres.endpoint, self._redis.endpoint],
+            "external_egress": self._egress(),
+            "working_dir": app.workdir,
+            "empty_env_file": app.empty_env_file,
+            "labels": self._labels,
+        }
+        if worker.replicas.min == worker.replicas.max:
+            args["replicas"] = worker.replicas.min
+        else:
+            args["autoscaling"] = _autoscaling(worker.replicas)
+        if app.cluster_workers is not None:
+            args["cluster_workers"] = app.cluster_workers
+        return args
+
+    def _environment(self, pool_size: int | None) -> AppEnvironment:
+        app = self._settings.app
+        environment: AppEnvironment = {
+            "contract": EnvironmentContract(app.contract.value),
+            "names": dict(app.env_names),
+            "log_level": app.log_level.value,
+            "app_name": "pxl",
+            "database": self._postgres.connection,
+            "redis": self._redis.connection,
+            "jwt_secret": self._secrets.ref(JWT_SECRET),
+            "values": dict(app.env),
+        }
+        if pool_size is not None:
+            environment["database_pool"] = pool_size
+        return environment
+
+    def _probes(self) -> Probes:
+        wanted = self._settings.app.probes
+        paths = {
+            "readiness_path": wanted.readiness,
+            "startup_path": wanted.startup,
+            "liveness_path": wanted.liveness,
+        }
+        given = {key: path for key, path in paths.items() if path is not None}
+        return Probes(**given)  # pyright: ignore[reportArgumentType]  # keys are Probes' own, values its strings
+
+    def _egress(self) -> list[ExternalEgress]:
+        return [
+            {"name": item.name, "cidr": item.cidr, "except_cidrs": item.except_, "ports": item.ports}
+            for item in self._settings.network.egress
+        ]
+
+    def _ingress(self) -> list[IngressSource]:
+        return [{"name": "clients", "cidrs": self._settings.network.ingress_cidrs or ["0.0.0.0/0"]}]
+
+
+def _resources(wanted: ResourceSettings) -> Resources:
+    return {
+        "cpu_request": wanted.cpu,
+        "memory_request": wanted.memory,
+        "memory_limit": wanted.memory,
+        "ephemeral_storage_request": wanted.ephemeral_storage,
+        "ephemeral_storage_limit": wanted.ephemeral_storage,
+    }
+
+
+def _autoscaling(replicas: Replicas) -> Autoscaling:
+    return {"min_replicas": replicas.min, "max_replicas": replicas.max, "cpu_percent": replicas.cpu_percent}
