@@ -1,0 +1,5 @@
+"""``python -m operations`` is ``pxlctl``."""
+
+from operations.cli import main
+
+main()

@@ -1,0 +1,215 @@
+"""Every command of ``pxlctl``, and its help. What a command does stands in a module of its own.
+
+Progress and problems go to standard error, results to standard output.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from operations import checking
+from operations.console import say
+from operations.errors import Problem
+from operations.stacks import Project
+
+
+class Commands(TyperGroup):
+    """Turns what commands raise into words and exit codes."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs a command; a ``Problem`` is printed without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except Problem as problem:
+            say(str(problem))
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt as error:
+            say("interrupted")
+            raise typer.Exit(getattr(error, "exit_code", 130)) from None
+
+
+app = typer.Typer(
+    name="pxlctl",
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Deploys PXL applications and answers the questions that come with it.\n\n"
+    "Start with: [bold]pxlctl doctor[/bold]",
+)
+
+Stack = Annotated[str, typer.Argument(metavar="STACK", help="Name of the stack, as in Pulumi.STACK.yaml.")]
+File = Annotated[
+    Path | None,
+    typer.Option("--file", "-f", metavar="F", help="Settings file to use instead of Pulumi.STACK.yaml."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for scripts.")]
+
+
+@app.callback()
+def common(
+    ctx: typer.Context,
+    cwd: Annotated[Path, typer.Option("--cwd", "-C", metavar="DIR", help="Act as if started in this folder.")] = Path(),
+) -> None:
+    """Where the project lies; every command looks for it from here upwards."""
+    ctx.obj = cwd
+
+
+def project_of(ctx: typer.Context) -> Project:
+    """The project that the command line means."""
+    return Project.find(ctx.obj or Path())
+
+
+def print_json(data: Any) -> None:
+    """A result for scripts, on standard output."""
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+@app.command(epilog="Example: [bold]pxlctl check staging[/bold]")
+def check(ctx: typer.Context, stack: Stack, file: File = None, as_json: AsJson = False) -> None:
+    """Say every mistake in a stack's settings, all at once.
+
+    Needs no engine, no cluster and no key. Exits with 1 if there is any mistake.
+    """
+    path, mistakes = checking.find_mistakes(project_of(ctx), stack, file)
+    if as_json:
+        print_json(checking.data(stack, path, mistakes))
+    else:
+        Console(highlight=False).print(checking.text(path, mistakes), markup=False, soft_wrap=True)
+    if mistakes:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: [bold]pxlctl render dev --out /tmp/manifests[/bold]")
+def render(
+    ctx: typer.Context,
+    stack: Stack,
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Folder to write; default: build/manifests/STACK."),
+    ] = None,
+    file: File = None,
+    program: Annotated[
+        Path | None,
+        typer.Option("--program", metavar="P", help="Program to run; default: what Pulumi.yaml names as main."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write every Kubernetes manifest of a stack as YAML files.
+
+    Needs no cluster and no credentials. Secret values are blanked. The folder is replaced as a whole,
+    and only if this command wrote it; the same settings give the same bytes.
+    """
+    from operations.rendering import presenting  # noqa: PLC0415 (each command loads only what it needs)
+    from operations.rendering.render import render as write  # noqa: PLC0415
+
+    project = project_of(ctx)
+    done = write(project, stack, out or project.folder / "build" / "manifests" / stack, file=file, program=program)
+    if as_json:
+        print_json(presenting.data(stack, done))
+    else:
+        presenting.show(done)
+
+
+@app.command(epilog="Example: [bold]pxlctl doctor staging --kube-context staging[/bold]")
+def doctor(
+    ctx: typer.Context,
+    *,
+    stack: Annotated[str | None, typer.Argument(metavar="[STACK]", help="Also look at what this stack needs.")] = None,
+    kube_context: Annotated[
+        str | None,
+        typer.Option("--kube-context", metavar="C", help="Context to look at; default: the one in the settings."),
+    ] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option("--kubeconfig", metavar="F", help="Kubeconfig file of that context.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="N", min=1, max=65535, help="A port that has to be free.")
+    ] = None,
+    file: File = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is missing on this machine or for a stack, each with the command that mends it.
+
+    Only looks; changes nothing. Exits with 1 if something fails; warnings alone exit with 0.
+    """
+    from operations.doctor import presenting, subjects  # noqa: PLC0415
+
+    subject = subjects.subject(
+        ctx.obj or Path(), stack, file=file, context=kube_context, kubeconfig=kubeconfig, port=port
+    )
+    results = presenting.examine(subject)
+    if as_json:
+        print_json(presenting.data(results))
+    else:
+        presenting.show(results)
+    if presenting.failed(results):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: [bold]pxlctl up staging[/bold]")
+def up(ctx: typer.Context, stack: Stack, file: File = None, as_json: AsJson = False) -> None:
+    """Deploy a stack: check its settings, run the engine, say what the cluster waits for.
+
+    If the rollout stalls, it ends with the reason: pod, container, probe and its answer, log, events.
+    """
+    from operations import commands  # noqa: PLC0415
+
+    commands.up(project_of(ctx), stack, file, as_json=as_json)
+
+
+@app.command(epilog="Example: [bold]pxlctl preview staging[/bold]")
+def preview(ctx: typer.Context, stack: Stack, file: File = None) -> None:
+    """Say what `up` would change, and change nothing."""
+    from operations import commands  # noqa: PLC0415
+
+    commands.preview(project_of(ctx), stack, file)
+
+
+@app.command(epilog="Example: [bold]pxlctl down dev --yes[/bold]")
+def down(
+    ctx: typer.Context,
+    stack: Stack,
+    file: File = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Take away everything that a stack made, data in the cluster included.
+
+    Asks first. Refuses a stack whose settings say environment prod.
+    """
+    from operations import commands  # noqa: PLC0415
+
+    commands.down(project_of(ctx), stack, file, yes=yes)
+
+
+@app.command(epilog="Example: [bold]pxlctl explain pxl-dev --kube-context kind-dev[/bold]")
+def explain(
+    namespace: Annotated[str, typer.Argument(metavar="NAMESPACE", help="Where to look.")],
+    kube_context: Annotated[str | None, typer.Option("--kube-context", metavar="C", help="Context to look at.")] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option("--kubeconfig", metavar="F", help="Kubeconfig file of that context.")
+    ] = None,
+    selector: Annotated[str, typer.Option("--selector", "-l", metavar="L", help="Label selector.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say why the workloads of a namespace are not done: pod, container, probe and its answer, log, events.
+
+    Only reads. Exits with 1 if something is not done.
+    """
+    from operations import rollout  # noqa: PLC0415
+
+    rollout.connect(kubeconfig, kube_context)
+    found = rollout.explain(kubeconfig, kube_context, namespace, selector)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        Console(highlight=False).print(found.text(), markup=False, soft_wrap=True)
+    if not found.done:
+        raise typer.Exit(1)

@@ -1,0 +1,133 @@
+"""What ``pxlctl up``, ``preview`` and ``down`` do, for any stack on any cluster."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+from kubernetes import config as kube
+
+from infra.environments import ENVIRONMENTS
+from operations import checking, deploy
+from operations.console import say, step
+from operations.errors import Problem
+from operations.stacks import Project, read_yaml, setting
+
+
+def up(project: Project, stack: str, file: Path | None, *, as_json: bool = False) -> None:
+    """Checks the settings, deploys, and prints the stack's outputs.
+
+    Raises:
+        Problem: If the settings, the engine or the rollout fails.
+    """
+    deployment = _prepare(project, stack, file)
+    target = f"context {deployment.context}, " if deployment.context else ""
+    with step(f"deploying stack {stack}", hint=f"{target}namespace {deployment.namespace}"):
+        deploy.up(deployment)
+    outputs = deploy.outputs(deployment)
+    if as_json:
+        _print(json.dumps(outputs, indent=2, sort_keys=True))
+        return
+    for key, value in sorted(outputs.items()):
+        _print(f"{key}: {value}")
+
+
+def preview(project: Project, stack: str, file: Path | None) -> None:
+    """Checks the settings and shows what would change.
+
+    Raises:
+        Problem: If the settings or the engine fail.
+    """
+    deployment = _prepare(project, stack, file)
+    # What it says is the result, so it goes where results go.
+    deploy.preview(deployment, out=_print)
+
+
+def down(project: Project, stack: str, file: Path | None, *, yes: bool) -> None:
+    """Asks, and takes the stack away.
+
+    The settings are not checked: what is broken must still be removable. Their environment has to be
+    readable, because a stack that may be production is not removed by this command.
+
+    Raises:
+        Problem: If it is production, nobody confirms, or the engine fails.
+    """
+    path = file or project.stack_file(stack)
+    config = read_yaml(path).get("config") or {}
+    _refuse_production(stack, path, setting(config, "pxl:environment"))
+    deployment = _deployment(project, stack, path, config, explicit=file is not None)
+    if not yes:
+        _confirm(deployment)
+    with step(f"removing stack {stack}"):
+        deploy.destroy(deployment)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _prepare(project: Project, stack: str, file: Path | None) -> deploy.Deployment:
+    path = checking.require_clean(project, stack, file)
+    say(f"✓ the settings in {path.name} hold no mistake")
+    return _deployment(project, stack, path, read_yaml(path).get("config") or {}, explicit=file is not None)
+
+
+def _deployment(
+    project: Project, stack: str, path: Path, config: dict[str, Any], *, explicit: bool
+) -> deploy.Deployment:
+    environment = dict(os.environ)
+    # The engine's Python host takes the first interpreter on PATH: it has to be the one that we run in.
+    own = str(Path(sys.executable).parent)
+    environment["PATH"] = os.pathsep.join([own, environment.get("PATH", os.defpath)])
+    named = setting(config, "pxl:kubernetes.kubeconfig")
+    kubeconfig = Path(named).expanduser() if isinstance(named, str) else None
+    context = setting(config, "pxl:kubernetes.context")
+    return deploy.Deployment(
+        project_dir=project.folder,
+        stack=stack,
+        env=environment,
+        config_file=path if explicit else None,
+        kubeconfig=kubeconfig,
+        context=context if isinstance(context, str) else _current_context(kubeconfig),
+        namespace=str(setting(config, "pxl:namespace", f"pxl-{stack}")),
+    )
+
+
+def _current_context(kubeconfig: Path | None) -> str | None:
+    """The context that the program will use when the settings name none; None if there is none at all."""
+    try:
+        _, active = kube.list_kube_config_contexts(config_file=str(kubeconfig) if kubeconfig else None)
+    except (kube.ConfigException, OSError):
+        return None
+    return str(active["name"]) if active else None
+
+
+def _refuse_production(stack: str, path: Path, environment: Any) -> None:
+    if environment == "prod":
+        raise Problem(
+            f"stack {stack} is production, which this command does not remove",
+            where=f"{path}, pxl:environment = prod",
+            remedy=f"if it must go: save its data, then run the engine: pulumi destroy --stack {stack}",
+        )
+    if environment not in ENVIRONMENTS:
+        raise Problem(
+            f"it is not clear that stack {stack} is not production",
+            where=f"{path}, pxl:environment = {environment}",
+            remedy=f"set pxl:environment to one of {', '.join(ENVIRONMENTS)}",
+        )
+
+
+def _confirm(deployment: deploy.Deployment) -> None:
+    if not sys.stdin.isatty():
+        raise Problem(
+            "removing a stack has to be confirmed",
+            why="nobody is here to ask",
+            remedy="add --yes if it is meant",
+        )
+    where = f" in context {deployment.context}" if deployment.context else ""
+    what = f"stack {deployment.stack} (namespace {deployment.namespace}{where})"
+    if not typer.confirm(f"Remove everything of {what}, data included?", err=True):
+        raise Problem("nothing was removed", why="not confirmed")

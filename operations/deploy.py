@@ -1,0 +1,276 @@
+"""Deploys a stack: the engine as a subprocess, the cluster's progress beside it, the reason if it fails."""
+
+import json
+import re
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from operations import rollout
+from operations.console import say
+from operations.engine import lock, words
+from operations.engine.process import Finished, find_engine, stream
+from operations.errors import Problem
+
+_CANCEL_SECONDS = 60
+# What the engine prints to show that it lives; the cluster's progress says more.
+_DOTS = re.compile(r"^@ [a-z ]+\.+$")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One stack to deploy, and everything the engine needs for it.
+
+    Attributes:
+        project_dir: The folder with ``Pulumi.yaml``.
+        stack: The stack's name.
+        env: The engine's whole environment: ``PATH`` with the engine on it, backend, passphrase.
+        config_file: The settings file, if not ``Pulumi.<stack>.yaml``; the engine writes into it.
+        kubeconfig: The kubeconfig file that is watched; None for the user's own.
+        context: Its context; None with no kubeconfig switches watching off.
+        namespace: The namespace that is watched.
+        labels: A label selector for the workloads that are watched; "" for all.
+        watch_seconds: Between two looks at the cluster.
+    """
+
+    project_dir: Path
+    stack: str
+    env: Mapping[str, str]
+    config_file: Path | None = None
+    kubeconfig: Path | None = None
+    context: str | None = None
+    namespace: str = ""
+    labels: str = ""
+    watch_seconds: float = 3.0
+
+    @property
+    def watches(self) -> bool:
+        """Whether there is a cluster to look at."""
+        return bool(self.namespace) and (self.kubeconfig is not None or self.context is not None)
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user stopped a deployment; what there is to say about the state has been said."""
+
+    def __init__(self, exit_code: int = 130) -> None:
+        """For the exit code that the command is to end with."""
+        super().__init__()
+        self.exit_code = exit_code
+
+
+def up(deployment: Deployment, extra: Sequence[str] = ()) -> None:
+    """Makes the cluster what the stack says.
+
+    Args:
+        deployment: What to deploy.
+        extra: Further arguments for ``pulumi up``.
+
+    Raises:
+        Problem: If it fails, with the engine's errors and why the rollout stalls.
+        Interrupted: If the user stops it.
+    """
+    _run(deployment, "up", ["--yes", "--skip-preview", *extra], watched=True)
+
+
+def preview(deployment: Deployment, extra: Sequence[str] = (), out: Callable[[str], None] = say) -> None:
+    """Says what ``up`` would change, and changes nothing.
+
+    Args:
+        deployment: What to preview.
+        extra: Further arguments for ``pulumi preview``.
+        out: Takes each line of it.
+
+    Raises:
+        Problem: If the engine fails.
+        Interrupted: If the user stops it.
+    """
+    _run(deployment, "preview", list(extra), watched=False, out=out)
+
+
+def destroy(deployment: Deployment, extra: Sequence[str] = ()) -> None:
+    """Takes away everything that the stack made. It asks nobody: that is the caller's duty.
+
+    Raises:
+        Problem: If the engine fails.
+        Interrupted: If the user stops it.
+    """
+    _run(deployment, "destroy", ["--yes", "--skip-preview", *extra], watched=False)
+
+
+def outputs(deployment: Deployment) -> dict[str, Any]:
+    """The stack's outputs; secret ones as ``[secret]``.
+
+    Raises:
+        Problem: If the engine cannot read the state.
+    """
+    command = [
+        find_engine(deployment.env),
+        "stack",
+        "output",
+        "--json",
+        "--stack",
+        deployment.stack,
+        "--non-interactive",
+    ]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=deployment.project_dir,
+            env=dict(deployment.env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Problem(f"the outputs of stack {deployment.stack} cannot be read", why=str(error)) from error
+    if done.returncode != 0:
+        raise _problem(deployment, "output", words.failure(done.stderr.splitlines()), "")
+    return json.loads(done.stdout or "{}")
+
+
+def _run(
+    deployment: Deployment,
+    verb: str,
+    arguments: list[str],
+    *,
+    watched: bool,
+    out: Callable[[str], None] = say,
+) -> None:
+    """One run of the engine; a second one if only a dead process stood in the way."""
+    engine = find_engine(deployment.env)
+    command = [engine, verb, "--stack", deployment.stack, "--non-interactive", "--color", "never", *arguments]
+    if deployment.config_file is not None:
+        command += ["--config-file", str(deployment.config_file.resolve())]
+    finished = _attempt(deployment, command, watched, out)
+    if finished.code != 0 and not finished.interrupted and _clear_stale_lock(deployment, engine, finished):
+        finished = _attempt(deployment, command, watched, out)
+    if finished.interrupted:
+        _say_state(deployment, verb, finished)
+        raise Interrupted(finished.exit_code)
+    if finished.code != 0:
+        raise _failed(deployment, verb, finished, watched)
+
+
+def _attempt(deployment: Deployment, command: list[str], watched: bool, out: Callable[[str], None]) -> Finished:
+    printer = _Printer(out)
+    watcher = nullcontext()
+    if watched and deployment.watches:
+        watcher = rollout.watch(
+            deployment.kubeconfig,
+            deployment.context,
+            deployment.namespace,
+            say=printer.progress,
+            labels=deployment.labels,
+            every=deployment.watch_seconds,
+        )
+    with watcher:
+        return stream(command, cwd=deployment.project_dir, environment=deployment.env, say=printer.engine)
+
+
+class _Printer:
+    """Two voices on one terminal: the engine's lines are indented, the cluster's are marked."""
+
+    def __init__(self, out: Callable[[str], None]) -> None:
+        self._out = out
+        self._turn = threading.Lock()
+        self._blank = True
+
+    def engine(self, line: str) -> None:
+        """A line of the engine; its dots are left out, and of several empty lines in a row one is kept."""
+        with self._turn:
+            if _DOTS.match(line):
+                return
+            if line.strip() or not self._blank:
+                self._out(f"    {line}" if line.strip() else "")
+            self._blank = not line.strip()
+
+    def progress(self, line: str) -> None:
+        """A line about the cluster."""
+        with self._turn:
+            self._out(f"  … {line}")
+
+
+def _clear_stale_lock(deployment: Deployment, engine: str, finished: Finished) -> bool:
+    """Clears the lock of dead processes of this machine; True if it is worth another try.
+
+    Raises:
+        Problem: If somebody else holds the lock, or it cannot be cleared.
+    """
+    found = lock.holders(finished.lines)
+    if not found:
+        return False
+    alive = [holder for holder in found if not holder.is_gone()]
+    if alive:
+        raise Problem(
+            f"the stack {deployment.stack} is in use",
+            why="\n".join(f"locked by {holder.words()}" for holder in alive),
+            remedy="wait until it ends. If it is certain that nothing runs there: "
+            f"pulumi cancel --yes --stack {deployment.stack}",
+        )
+    for holder in found:
+        say(f"the lock of {holder.words()} is cleared: that process no longer exists")
+    try:
+        done = subprocess.run(
+            [engine, "cancel", "--yes", "--non-interactive", "--stack", deployment.stack],
+            cwd=deployment.project_dir,
+            env=dict(deployment.env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_CANCEL_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Problem("the stale lock cannot be cleared", why=str(error)) from error
+    if done.returncode != 0:
+        raise Problem("the stale lock cannot be cleared", why=words.failure(done.stderr.splitlines()))
+    return True
+
+
+def _say_state(deployment: Deployment, verb: str, finished: Finished) -> None:
+    """After an interrupt: what the user can rely on."""
+    if finished.killed:
+        say(
+            "the engine had to be killed: an object that it was just making may not be in its record. If the "
+            f"next run reports pending operations: pulumi refresh --stack {deployment.stack}"
+        )
+    elif verb == "preview":
+        say("stopped; a preview changes nothing")
+    else:
+        say(f"stopped; what was done is recorded. `{verb}` again goes on from there")
+
+
+def _failed(deployment: Deployment, verb: str, finished: Finished, watched: bool) -> Problem:
+    said = words.failure(finished.lines)
+    if finished.code < 0:
+        killed = f"the engine was ended by signal {-finished.code}" + (
+            ", perhaps for lack of memory" * (finished.code == -9)
+        )
+        said = f"{killed}\n{said}".strip()
+    cluster = ""
+    if watched and deployment.watches:
+        explanation = rollout.explain(
+            deployment.kubeconfig, deployment.context, deployment.namespace, deployment.labels
+        )
+        if not explanation.done:
+            cluster = explanation.text()
+    return _problem(deployment, verb, said, cluster)
+
+
+def _problem(deployment: Deployment, verb: str, said: str, cluster: str) -> Problem:
+    where = str(deployment.config_file or deployment.project_dir / f"Pulumi.{deployment.stack}.yaml")
+    if words.names_missing_stack(said):
+        remedy = f"pulumi stack init {deployment.stack}"
+        return Problem(f"the backend knows no stack {deployment.stack}", where=where, why=said, remedy=remedy)
+    if words.names_missing_passphrase(said):
+        remedy = "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to this stack's passphrase"
+        return Problem("the key to the stack's secrets is missing or wrong", where=where, why=said, remedy=remedy)
+    why = "\n\n".join(filter(None, [cluster, f"the engine says:\n{said}" if cluster else said]))
+    remedy = "mend the cause above, then run the same command again: it goes on where this one stopped"
+    return Problem(f"{verb} of stack {deployment.stack} failed", where=where, why=why, remedy=remedy)

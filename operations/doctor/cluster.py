@@ -1,0 +1,197 @@
+"""Checks of a cluster: reachable, of a version that fits, and with what the settings ask for."""
+
+import re
+from typing import Any
+
+import kubernetes
+import urllib3
+from kubernetes.client.exceptions import ApiException
+
+from operations import rollout
+from operations.doctor.registry import Area, Finding, check, fail, ok, warn
+from operations.doctor.subjects import Cluster, Subject
+
+# lifecycle.preStop.sleep: on by default from 1.30, stable from 1.34, the oldest release upstream still mends.
+_OLDEST, _SUPPORTED = 30, 34
+_UNREACHABLE = (ApiException, urllib3.exceptions.HTTPError, OSError)
+
+# Name of a DaemonSet (or a part of it) -> the plugin, for those that enforce NetworkPolicies.
+_ENFORCING = {
+    "calico": "Calico", "canal": "Canal", "cilium": "Cilium", "antrea": "Antrea", "weave": "Weave Net",
+    "kube-router": "kube-router", "ovnkube": "OVN-Kubernetes", "ovs-ovn": "Kube-OVN", "azure-npm": "Azure NPM",
+    "anetd": "GKE Dataplane V2", "kube-network-policies": "kube-network-policies", "kindnet": "kindnet",
+}  # fmt: skip
+_SILENT = {"flannel": "Flannel"}
+
+
+@check("cluster", Area.CLUSTER)
+def reachable(subject: Subject) -> Finding | None:
+    """The API server answers, and is of a release that this project and its client fit."""
+    if subject.cluster_problem is not None:
+        problem = subject.cluster_problem
+        return fail(f"{problem.what}: {problem.why}", problem.remedy or "name another context")
+    cluster = subject.cluster
+    if cluster is None:
+        return None
+    try:
+        version = cluster.get("/version")
+    except _UNREACHABLE as error:
+        remedy = f"kubectl --context {cluster.name} version"
+        return fail(f"{cluster.name} does not answer: {rollout.api_words(error)}", remedy)
+    if version is None:
+        return fail(
+            f"what answers at {cluster.name} is no Kubernetes API server", "kubectl config view; correct the server"
+        )
+    return judge_version(cluster.name, str(version.get("gitVersion", "")))
+
+
+def judge_version(name: str, version: str, client: str = kubernetes.__version__) -> Finding:
+    """Whether a server's version fits: not too old for a drain without a shell, not too new for the client."""
+    found = re.match(r"v?1\.(\d+)", version)
+    if not found:
+        return warn(f"{name} is of an unknown version {version!r}", "kubectl version")
+    minor, newest = int(found[1]), int(client.split(".", maxsplit=1)[0]) + 1
+    if minor < _OLDEST:
+        return fail(f"{name} runs {version}, at least 1.{_OLDEST} is needed (preStop sleep)", "upgrade the cluster")
+    if minor < _SUPPORTED:
+        return warn(f"{name} runs {version}, which upstream no longer mends", "upgrade the cluster")
+    if minor > newest:
+        return warn(f"{name} runs {version}; the client library knows up to 1.{newest}", "update requirements.txt")
+    return ok(f"{name} runs {version}")
+
+
+@check("External Secrets operator", Area.CLUSTER)
+def external_secrets(subject: Subject) -> Finding | None:
+    """With ``secrets.delivery: externalSecrets``, its API and the store that the settings name."""
+    cluster = subject.cluster
+    if cluster is None or subject.value("secrets", "delivery") != "externalSecrets":
+        return None
+    try:
+        if cluster.get("/apis/external-secrets.io/v1") is None:
+            return fail(
+                "the cluster has no external-secrets.io/v1",
+                "install the External Secrets operator 0.16 or newer",
+            )
+        store = subject.value("secrets", "store") or {}
+        kind, name = store.get("kind", "ClusterSecretStore"), store.get("name")
+        where = f"namespaces/{subject.namespace}/secretstores" if kind == "SecretStore" else "clustersecretstores"
+        if name and cluster.get(f"/apis/external-secrets.io/v1/{where}/{name}") is None:
+            return fail(
+                f"there is no {kind} {name}",
+                f"kubectl get {kind.lower()}s; create it, or correct secrets.store",
+            )
+    except _UNREACHABLE as error:
+        return _unknown(cluster, error)
+    return ok("its API is there" + (f", and so is {kind} {name}" if name else ""))
+
+
+@check("metrics API", Area.CLUSTER)
+def metrics(subject: Subject) -> Finding | None:
+    """With autoscaling on, what the autoscaler reads."""
+    cluster = subject.cluster
+    if cluster is None or not _autoscaled(subject):
+        return None
+    try:
+        found = cluster.get("/apis/metrics.k8s.io/v1beta1")
+    except _UNREACHABLE as error:
+        # An APIService without its server answers 503: registered, but dead.
+        return fail(
+            f"it does not answer: {rollout.api_words(error)}",
+            "kubectl -n kube-system get pods; mend metrics-server",
+        )
+    if found is None:
+        remedy = "install metrics-server, or set replicas to a number (min = max)"
+        return fail("the cluster has no metrics.k8s.io, so nothing scales", remedy)
+    return ok("yes")
+
+
+@check("Pod Security admission", Area.CLUSTER)
+def pod_security(subject: Subject) -> Finding | None:  # noqa: PLR0911 (one case a line)
+    """The cluster refuses a pod that breaks its namespace's level; tried with a dry run."""
+    cluster = subject.cluster
+    if cluster is None or subject.stack is None:
+        return None
+    try:
+        namespace = cluster.get(f"/api/v1/namespaces/{subject.namespace}")
+    except _UNREACHABLE as error:
+        return _unknown(cluster, error)
+    if namespace is None:
+        return ok(f"on by default; tried once namespace {subject.namespace} exists")
+    labels = namespace["metadata"].get("labels", {})
+    level = labels.get("pod-security.kubernetes.io/enforce")
+    if level not in {"restricted", "baseline"}:
+        return warn(f"namespace {subject.namespace} enforces no level", f"pxlctl up {subject.stack}")
+    refusal = cluster.dry_run_pod(subject.namespace, _forbidden_pod())
+    if refusal is None:
+        return fail(
+            f"a pod with the network of its node would be let into {subject.namespace}",
+            "enable the PodSecurity admission plugin",
+        )
+    if "PodSecurity" not in refusal:
+        return warn(f"cannot be told: {refusal[:160]}", "look with an account that may create pods")
+    return ok(f"{level} is enforced in {subject.namespace}")
+
+
+@check("NetworkPolicies", Area.CLUSTER)
+def network_policies(subject: Subject) -> Finding | None:
+    """The network plugin is one that enforces NetworkPolicies; without it isolation is only on paper."""
+    cluster = subject.cluster
+    if cluster is None:
+        return None
+    if re.fullmatch(r"pxl-[0-9a-f]{8}", cluster.name):
+        return ok("enforced by the embedded node's own agent")
+    try:
+        found = cluster.get("/apis/apps/v1/daemonsets") or {}
+    except _UNREACHABLE as error:
+        return _unknown(cluster, error)
+    return judge_plugin([one["metadata"]["name"] for one in found.get("items", [])], found.get("items", []))
+
+
+def judge_plugin(names: list[str], daemon_sets: list[dict[str, Any]]) -> Finding:
+    """What the DaemonSets of a cluster say about its network plugin."""
+    enforcing = [plugin for part, plugin in _ENFORCING.items() if any(part in name for name in names)]
+    if enforcing:
+        return ok(f"enforced by {enforcing[0]}")
+    if any(name == "aws-node" for name in names):
+        if _aws_enforces(daemon_sets):
+            return ok("enforced by the AWS VPC CNI")
+        remedy = 'set enableNetworkPolicy to "true" in the vpc-cni add-on'
+        return warn("the AWS VPC CNI runs without its policy agent", remedy)
+    silent = [plugin for part, plugin in _SILENT.items() if any(part in name for name in names)]
+    if silent:
+        remedy = "add an engine, such as Calico in policy-only mode"
+        return fail(f"{silent[0]} does not enforce them: every pod reaches the database", remedy)
+    return warn("no known network plugin was found", "make sure that yours enforces NetworkPolicies")
+
+
+def _aws_enforces(daemon_sets: list[dict[str, Any]]) -> bool:
+    for one in daemon_sets:
+        if one["metadata"]["name"] == "aws-node":
+            containers = one.get("spec", {}).get("template", {}).get("spec", {}).get("containers", [])
+            return any("--enable-network-policy=true" in container.get("args", []) for container in containers)
+    return False
+
+
+def _autoscaled(subject: Subject) -> bool:
+    for section in ("api", "worker"):
+        replicas = subject.value(section, "replicas")
+        if isinstance(replicas, dict) and replicas.get("max", 0) > replicas.get("min", 0):
+            return True
+    return False
+
+
+def _forbidden_pod() -> dict[str, Any]:
+    """A pod that every level but ``privileged`` refuses, and that is valid otherwise."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"generateName": "pxlctl-doctor-"},
+        "spec": {"hostNetwork": True, "containers": [{"name": "probe", "image": "none"}]},
+    }
+
+
+def _unknown(cluster: Cluster, error: Exception) -> Finding | None:
+    """For a question without an answer; a cluster that does not answer at all has a check of its own."""
+    if not isinstance(error, ApiException):
+        return None
+    return warn(f"{cluster.name} does not say: {rollout.api_words(error)}", "look with an account that may read this")

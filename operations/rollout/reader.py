@@ -1,0 +1,191 @@
+"""The thin layer over the official client: reads a namespace, asks a pod's path, fetches a log."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+
+from operations.errors import Problem
+from operations.rollout.diagnosis import Snapshot
+from operations.rollout.model import Answer
+from operations.rollout.probes import Object
+
+BODY_BYTES = 500
+_WORKLOADS = (
+    ("apps/v1", "deployments", "Deployment"),
+    ("apps/v1", "statefulsets", "StatefulSet"),
+    ("batch/v1", "jobs", "Job"),
+)
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer of the API server: its status below 400, and the body as it came."""
+
+    status: int
+    data: bytes
+
+
+def connect(kubeconfig: Path | None, context: str | None) -> client.ApiClient:
+    """A client for one named context. It never falls back to the current context of the user.
+
+    Args:
+        kubeconfig: The file; None for the user's default (``KUBECONFIG`` or ``~/.kube/config``).
+        context: The context's name. None is allowed only with a named kubeconfig: its current one.
+
+    Raises:
+        Problem: If the file or the context does not exist, or no context is named for the user's own file.
+    """
+    if kubeconfig is None and context is None:
+        raise Problem("no cluster is named", remedy="name a context: --kube-context NAME (kubectl config get-contexts)")
+    try:
+        settings = client.Configuration()
+        config.load_kube_config(
+            config_file=str(kubeconfig) if kubeconfig else None,
+            context=context,
+            client_configuration=settings,
+            persist_config=False,
+        )
+    except (config.ConfigException, OSError, ValueError) as error:
+        raise Problem(
+            f"the context {context or '(current)'} cannot be used",
+            where=str(kubeconfig) if kubeconfig else "the default kubeconfig",
+            why=str(error).strip(),
+            remedy="see what exists with: kubectl config get-contexts",
+        ) from error
+    # Retries multiply every time-out; a watcher asks again anyway.
+    settings.retries = False
+    if not settings.verify_ssl:
+        # The kubeconfig says so; a warning at every request would bury what we have to say.
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    return client.ApiClient(settings)
+
+
+class Reader:
+    """Reads one namespace of one cluster.
+
+    Args:
+        api: The client to use, see ``connect``.
+        namespace: The namespace.
+        labels: Label selector, as kubectl writes it, for the workloads; "" for all in the namespace.
+        timeout: Seconds that one request may take.
+    """
+
+    def __init__(self, api: client.ApiClient, namespace: str, labels: str = "", timeout: float = 5.0) -> None:
+        """Keeps the client; nothing is asked yet."""
+        self._api = api
+        self._namespace = namespace
+        self._labels = labels
+        self._timeout = timeout
+
+    def snapshot(self, with_events: bool = True) -> Snapshot:
+        """The workloads, their ReplicaSets and pods, and the namespace's events.
+
+        Raises:
+            ApiException, urllib3 HTTPError: When the cluster does not answer or refuses.
+        """
+        workloads = [
+            one
+            for group, plural, kind in _WORKLOADS
+            for one in self._list(f"/apis/{group}", plural, kind, self._labels)
+        ]
+        return Snapshot(
+            namespace=self._namespace,
+            workloads=workloads,
+            replica_sets=self._list("/apis/apps/v1", "replicasets", "ReplicaSet"),
+            pods=self._list("/api/v1", "pods", "Pod"),
+            events=self._list("/api/v1", "events", "Event") if with_events else [],
+        )
+
+    def ask(self, pod: str, port: int, path: str, scheme: str = "http") -> Answer:
+        """GET of a pod's path through the API server's proxy; what that server itself says is told apart."""
+        target = f"{pod}:{port}" if scheme == "http" else f"{scheme}:{pod}:{port}"
+        where = f"/api/v1/namespaces/{self._namespace}/pods/{target}/proxy/{path.lstrip('/')}"
+        try:
+            response = self.get(where)
+            return Answer(response.status, _text(response.data))
+        except ApiException as error:
+            return _answer_of_error(error)
+        except (urllib3.exceptions.HTTPError, OSError):
+            return Answer(None, f"nothing within {self._timeout:g} s")
+
+    def log(self, pod: str, container: str, previous: bool) -> list[str]:
+        """The last lines of a container's log, at most 16 KiB; empty when there are none to be had."""
+        where = f"/api/v1/namespaces/{self._namespace}/pods/{pod}/log"
+        query = {
+            "container": container,
+            "tailLines": 40,
+            "limitBytes": 16384,
+            "previous": str(previous).lower(),
+        }
+        try:
+            return self.get(where, query).data.decode("utf-8", "replace").splitlines()
+        except (ApiException, urllib3.exceptions.HTTPError, OSError):
+            return []
+
+    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Response:
+        """A raw GET of the API server.
+
+        Raises:
+            ApiException: For an answer of 400 and more; ``body`` holds its text.
+        """
+        response = self._api.call_api(
+            *self._api.param_serialize(
+                "GET",
+                path,
+                query_params=list((query or {}).items()),
+                header_params={"Accept": "application/json, */*"},
+                auth_settings=["BearerToken"],
+            ),
+            _request_timeout=(min(self._timeout, 3.0), self._timeout),
+        )
+        data = response.read() or b""
+        if response.status >= 400:
+            error = ApiException(status=response.status, reason=response.reason)
+            error.body = data.decode("utf-8", "replace")
+            raise error
+        return Response(response.status, data)
+
+    def _list(self, group: str, plural: str, kind: str, labels: str = "") -> list[Object]:
+        query = {"limit": 500} | ({"labelSelector": labels} if labels else {})
+        body = json.loads(self.get(f"{group}/namespaces/{self._namespace}/{plural}", query).data)
+        return [{**item, "kind": kind} for item in body.get("items", [])]
+
+
+def api_words(error: Exception) -> str:
+    """Why a request failed, in one line and without the client's dump of headers."""
+    if isinstance(error, ApiException):
+        refusal: Any = error  # the client has no types
+        try:
+            message = json.loads(refusal.body or "").get("message")
+        except (ValueError, AttributeError):
+            message = None
+        return f"{refusal.status} {message or refusal.reason}"
+    text = str(getattr(error, "reason", None) or error)
+    text = re.sub(r"<[^>]*>:?\s*", "", text)
+    text = re.sub(r"HTTPS?Connection(?:Pool)?\(host='([^']*)', port=(\d+)\)", r"\1:\2", text)
+    return text.strip() or type(error).__name__
+
+
+def _answer_of_error(error: ApiException) -> Answer:
+    body = _text(error.body or "")
+    try:
+        status = json.loads(error.body or "")
+    except ValueError:
+        return Answer(error.status, body)
+    # A Status object is the API server speaking: the pod was not reached, or we may not ask it.
+    if isinstance(status, dict) and status.get("kind") == "Status" and status.get("apiVersion") == "v1":
+        return Answer(None, str(status.get("message", error.reason)).replace("error trying to reach service: ", ""))
+    return Answer(error.status, body)
+
+
+def _text(data: bytes | str) -> str:
+    if isinstance(data, str):
+        data = data.encode()
+    return " ".join(data[:BODY_BYTES].decode("utf-8", "replace").split())

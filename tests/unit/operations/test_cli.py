@@ -1,0 +1,177 @@
+"""The commands as a user meets them: what they print, where, and with which exit code."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from operations import commands, deploy
+from operations.cli import Terminated
+from operations.command_line import app
+from operations.errors import Problem
+
+GOOD = "config:\n  pxl:environment: dev\n"
+BAD = "config:\n  pxl:environment: dev\n  pxl:colour: red\n  pxl:release: {digest: latest}\n  pxl:jwtSecret: hunter2\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "Pulumi.yaml").write_text("name: pxl\nruntime: python\nmain: infra/\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text(GOOD)
+    (tmp_path / "Pulumi.bad.yaml").write_text(BAD)
+    (tmp_path / "Pulumi.prod.yaml").write_text("config:\n  pxl:environment: prod\n")
+    return tmp_path
+
+
+def pxlctl(project: Path, *arguments: str, **more: Any) -> Any:
+    return CliRunner().invoke(app, ["--cwd", str(project), *arguments], **more)
+
+
+@pytest.mark.parametrize("command", ["check", "render", "doctor", "up", "preview", "down", "explain"])
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: pxlctl {command}" in result.stdout, "an example says more than a grammar"
+
+
+def test_good_settings_are_said_to_be_good(project: Path) -> None:
+    result = pxlctl(project, "check", "dev")
+    assert result.exit_code == 0
+    assert result.stdout == "Pulumi.dev.yaml: no mistakes\n"
+
+
+def test_check_says_all_mistakes_at_once_and_counts_them(project: Path) -> None:
+    result = pxlctl(project, "check", "bad")
+    assert result.exit_code == 1, "scripts must see that something is wrong"
+    for key in ("pxl:colour", "pxl:release.digest", "pxl:jwtSecret"):
+        assert f"Pulumi.bad.yaml: {key}" in result.stdout, "one run has to be enough to find everything"
+    assert result.stdout.count("next: ") >= 3, "every mistake comes with its remedy"
+    assert "mistakes in Pulumi.bad.yaml; nothing was touched" in result.stdout.splitlines()[-1]
+    assert "hunter2" not in result.output, "a mistake in a secret does not print it"
+
+
+def test_check_is_readable_by_scripts(project: Path) -> None:
+    result = pxlctl(project, "check", "bad", "--json")
+    data = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert data["ok"] is False
+    assert {"file", "key", "value", "problem", "remedy"} == set(data["mistakes"][0])
+
+
+def test_check_can_look_at_another_file(project: Path, tmp_path: Path) -> None:
+    other = tmp_path / "copy.yaml"
+    other.write_text(BAD)
+    result = pxlctl(project, "check", "dev", "--file", str(other))
+    assert result.exit_code == 1
+    assert "copy.yaml: pxl:colour" in result.stdout, "it must be said which file is meant"
+
+
+def test_an_unknown_stack_is_answered_with_those_that_exist(project: Path) -> None:
+    result = pxlctl(project, "check", "stagging")
+    assert result.exit_code == 1
+    assert "there is no stack 'stagging'" in result.stderr
+    assert "these stacks exist: bad, dev, prod" in result.stderr
+    assert result.stdout == "", "what scripts read stays clean"
+
+
+def test_a_stack_name_cannot_leave_the_project(project: Path) -> None:
+    result = pxlctl(project, "check", "../dev")
+    assert result.exit_code == 1
+    assert "there is no stack" in result.stderr
+
+
+def test_outside_a_project_it_is_said_where_it_was_looked_for(tmp_path: Path) -> None:
+    result = pxlctl(tmp_path, "check", "dev")
+    assert result.exit_code == 1
+    assert "there is no Pulumi.yaml here" in result.stderr
+    assert "--cwd DIR" in result.stderr
+
+
+def test_a_wrong_command_is_wrong_usage() -> None:
+    assert CliRunner().invoke(app, ["nonsense"]).exit_code == 2
+
+
+def test_up_refuses_bad_settings_before_anything_else(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deploy, "up", lambda *_: pytest.fail("the engine must not start"))
+    result = pxlctl(project, "up", "bad")
+    assert result.exit_code == 1
+    assert "the settings of stack bad cannot be used" in result.stderr
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (Terminated(15), 143)])
+def test_an_interrupt_ends_cleanly(
+    project: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(commands, "up", interrupted)
+    result = pxlctl(project, "up", "dev")
+    assert result.exit_code == code
+    assert result.stderr.strip() == "interrupted", "no traceback for a Ctrl-C"
+
+
+def test_a_problem_is_printed_without_a_traceback(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def problem(*_: Any) -> None:
+        raise Problem("it broke", where="here", why="first\n\nsecond", remedy="mend it")
+
+    monkeypatch.setattr(commands, "preview", problem)
+    result = pxlctl(project, "preview", "dev")
+    assert result.exit_code == 1
+    assert result.stderr == ("it broke\n  where: here\n  why:   first\n\n         second\n  next:  mend it\n"), (
+        "what, where, why and next, and nothing else"
+    )
+
+
+def test_down_refuses_production_even_if_confirmed(project: Path) -> None:
+    result = pxlctl(project, "down", "prod", "--yes")
+    assert result.exit_code == 1
+    assert "stack prod is production" in result.stderr
+
+
+def test_down_refuses_when_it_cannot_tell_whether_it_is_production(project: Path) -> None:
+    (project / "Pulumi.dev.yaml").write_text("config: {}\n")
+    result = pxlctl(project, "down", "dev", "--yes")
+    assert result.exit_code == 1
+    assert "not clear that stack dev is not production" in result.stderr
+
+
+def test_down_asks_nobody_where_nobody_is(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deploy, "destroy", lambda *_: pytest.fail("nobody confirmed"))
+    result = pxlctl(project, "down", "dev", input="y\n")
+    assert result.exit_code == 1, "an answer that comes from a pipe was not meant"
+    assert "add --yes if it is meant" in result.stderr
+
+
+def test_down_with_yes_removes_the_stack(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    removed: list[deploy.Deployment] = []
+    monkeypatch.setattr(deploy, "destroy", removed.append)
+    assert pxlctl(project, "down", "dev", "--yes").exit_code == 0
+    assert [one.namespace for one in removed] == ["pxl-dev"]
+
+
+def test_the_cluster_is_the_one_that_the_settings_name(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "Pulumi.dev.yaml").write_text(
+        "config:\n  pxl:environment: dev\n  pxl:namespace: shop\n  pxl:kubernetes: {context: blue, kubeconfig: /k}\n"
+    )
+    seen: list[deploy.Deployment] = []
+    monkeypatch.setattr(deploy, "up", seen.append)
+    monkeypatch.setattr(deploy, "outputs", lambda _: {"url": "http://api"})
+    result = pxlctl(project, "up", "dev")
+    assert result.exit_code == 0
+    assert (seen[0].context, seen[0].kubeconfig, seen[0].namespace) == ("blue", Path("/k"), "shop")
+    assert result.stdout == "url: http://api\n", "the outputs are the result of the command"
+    assert json.loads(pxlctl(project, "up", "dev", "--json").stdout) == {"url": "http://api"}
+
+
+def test_explain_refuses_to_guess_a_cluster() -> None:
+    result = CliRunner().invoke(app, ["explain", "pxl-dev"])
+    assert result.exit_code == 1
+    assert "no cluster is named" in result.stderr, "the user's current context is never meant by default"
+
+
+def test_a_preview_goes_to_standard_output(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deploy, "preview", lambda _, out: out("+ created"))
+    assert pxlctl(project, "preview", "dev").stdout == "+ created\n", "a pull request shows it, so CI must catch it"

@@ -1,0 +1,180 @@
+"""A deployment runs the engine once, in order, and ends with the reason when it fails."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from operations import deploy, rollout
+from operations.deploy import Deployment
+from operations.engine import process
+from operations.errors import Problem
+
+Engine = Callable[[str], Deployment]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    """Makes a deployment whose engine is a small script; ``calls`` records how it was started."""
+
+    def make(script: str) -> Deployment:
+        program = tmp_path / "bin" / "pulumi"
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\necho "$@" >> "{tmp_path}/calls"\n{script}\n')
+        program.chmod(0o755)
+        env = {"PATH": f"{program.parent}:/usr/bin:/bin"}
+        return Deployment(tmp_path, "dev", env)
+
+    return make
+
+
+def calls(deployment: Deployment) -> list[str]:
+    return (deployment.project_dir / "calls").read_text().splitlines()
+
+
+def test_up_asks_no_questions_and_skips_the_preview(engine: Engine) -> None:
+    deployment = engine("echo done")
+    deploy.up(deployment)
+    (call,) = calls(deployment)
+    assert call.startswith("up --stack dev --non-interactive")
+    assert call.endswith("--yes --skip-preview")
+
+
+def test_the_settings_file_is_the_one_that_is_named(engine: Engine, tmp_path: Path) -> None:
+    base = engine("true")
+    deploy.preview(Deployment(base.project_dir, "dev", base.env, config_file=tmp_path / "copy.yaml"))
+    assert calls(base)[0].endswith(f"--config-file {tmp_path}/copy.yaml")
+
+
+def test_the_engine_gets_exactly_the_environment_that_was_given(
+    engine: Engine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "of-somebody")
+    deploy.up(engine('echo "token: ${PULUMI_ACCESS_TOKEN:-none}"'))
+    assert "token: none" in capsys.readouterr().err, "what was not given must not leak in"
+
+
+def test_output_is_indented_and_without_the_engines_dots(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    deploy.up(engine("echo '@ updating....'; echo; echo; echo '+ created'"))
+    assert capsys.readouterr().err == "    + created\n"
+
+
+def test_a_failure_ends_with_the_engines_error(engine: Engine) -> None:
+    with pytest.raises(Problem) as raised:
+        deploy.up(engine("echo 'error: quota exceeded'; exit 255"))
+    assert raised.value.what == "up of stack dev failed"
+    assert raised.value.why == "error: quota exceeded"
+
+
+def test_a_failure_ends_with_the_reason_that_the_cluster_gives(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    base = engine("echo 'error: timed out'; exit 255")
+    kubeconfig = tmp_path / "config"
+    kubeconfig.write_text(
+        "{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: k, user: u}}],"
+        " clusters: [{name: k, cluster: {server: 'http://127.0.0.1:1'}}], users: [{name: u, user: {}}]}"
+    )
+    found = rollout.Explanation("pxl-dev", problem="connection refused")
+    monkeypatch.setattr(rollout, "explain", lambda *_: found)
+    deployment = Deployment(tmp_path, "dev", base.env, kubeconfig=kubeconfig, context="c", namespace="pxl-dev")
+    with pytest.raises(Problem) as raised:
+        deploy.up(deployment)
+    assert raised.value.why == f"{found.text()}\n\nthe engine says:\nerror: timed out"
+
+
+def test_a_stack_that_the_backend_does_not_know_gets_the_command_that_makes_it(engine: Engine) -> None:
+    with pytest.raises(Problem) as raised:
+        deploy.up(engine("echo \"error: no stack named 'dev' found\"; exit 255"))
+    assert raised.value.remedy == "pulumi stack init dev"
+
+
+def test_without_an_engine_it_is_said_that_it_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="the Pulumi engine is not on PATH"):
+        deploy.up(Deployment(tmp_path, "dev", {"PATH": str(tmp_path)}))
+
+
+LOCKED = (
+    "echo 'error: the stack is currently locked by 1 lock(s)'; echo '  x: created by me@{} (pid {}) at {}'; exit 255"
+)
+LONG_AGO = "2020-01-01T00:00:00Z"
+
+
+def test_the_lock_of_a_dead_process_is_cleared_and_the_engine_runs_once_more(
+    engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    locked = LOCKED.format(socket.gethostname(), 4194304, LONG_AGO)
+    deployment = engine(
+        f'cd "$(dirname "$0")/.."; [ "$1" = cancel ] && touch free && exit; [ -f free ] || {{ {locked}; }}'
+    )
+    deploy.up(deployment)
+    assert [call.split()[0] for call in calls(deployment)] == ["up", "cancel", "up"]
+    assert "the lock of process 4194304 of me" in capsys.readouterr().err, "a lock is never cleared without a word"
+
+
+def test_a_lock_that_comes_back_is_not_cleared_again(engine: Engine) -> None:
+    deployment = engine('[ "$1" = cancel ] && exit; ' + LOCKED.format(socket.gethostname(), 4194304, LONG_AGO))
+    with pytest.raises(Problem, match="up of stack dev failed"):
+        deploy.up(deployment)
+    assert [call.split()[0] for call in calls(deployment)] == ["up", "cancel", "up"], "it is retried once, not forever"
+
+
+def test_the_lock_of_another_machine_is_respected_and_named(engine: Engine) -> None:
+    deployment = engine(LOCKED.format("ci-runner-7", 12, LONG_AGO))
+    with pytest.raises(Problem) as raised:
+        deploy.up(deployment)
+    assert "process 12 of me at ci-runner-7" in (raised.value.why or "")
+    assert "pulumi cancel --yes --stack dev" in (raised.value.remedy or "")
+    assert len(calls(deployment)) == 1
+
+
+def interrupt_when(path: Path) -> None:
+    """Sends Ctrl-C to this process once the engine runs."""
+
+    def wait() -> None:
+        while not path.exists():
+            threading.Event().wait(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def test_an_interrupt_is_passed_on_once_and_the_engine_may_finish(
+    engine: Engine, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    deployment = engine(
+        'cd "$(dirname "$0")/.."; trap "echo saved; exit 1" INT; touch runs; while :; do sleep 0.02; done'
+    )
+    interrupt_when(tmp_path / "runs")
+    with pytest.raises(deploy.Interrupted) as raised:
+        deploy.up(deployment)
+    said = capsys.readouterr().err
+    assert raised.value.exit_code == 130
+    assert "    saved" in said, "the engine must get the time to write its state"
+    assert "stopped; what was done is recorded" in said, "the user has to know what state this leaves"
+
+
+def test_an_engine_that_does_not_stop_is_killed_with_its_children(
+    engine: Engine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(process, "GRACE_SECONDS", 0.1)
+    deployment = engine('cd "$(dirname "$0")/.."; trap "" INT; sleep 60 & echo $! > child; touch runs; wait')
+    interrupt_when(tmp_path / "runs")
+    with pytest.raises(deploy.Interrupted):
+        deploy.up(deployment)
+    assert "the engine had to be killed" in capsys.readouterr().err
+    child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
+    assert not child.exists() or " Z " in child.read_text(), "no process may be left behind"
+
+
+def test_outputs_are_read_as_data(engine: Engine) -> None:
+    assert deploy.outputs(engine('echo \'{"url": "http://x"}\'')) == {"url": "http://x"}
+
+
+def test_outputs_of_an_unknown_stack_are_a_problem(engine: Engine) -> None:
+    with pytest.raises(Problem, match="the backend knows no stack dev"):
+        deploy.outputs(engine("echo \"error: no stack named 'dev' found\" >&2; exit 255"))

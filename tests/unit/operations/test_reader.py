@@ -1,0 +1,125 @@
+"""The API server is asked narrowly, within bounds, and its own words are told apart from the app's."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+
+from operations import rollout
+from operations.errors import Problem
+from operations.rollout.reader import Reader, api_words
+
+
+class Response:
+    def __init__(self, status: int, body: str) -> None:
+        self.status, self.reason, self._body = status, "reason", body
+
+    def read(self) -> bytes:
+        return self._body.encode()
+
+
+class Api:
+    """Answers by path, and keeps the requests."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+        self.paths: list[str] = []
+        self.timeouts: list[Any] = []
+
+    def param_serialize(self, method: str, path: str, **_: Any) -> tuple[str, str]:
+        assert method == "GET", "a reader never writes"
+        self.paths.append(path)
+        return method, path
+
+    def call_api(self, *_: Any, _request_timeout: Any) -> Response:
+        self.timeouts.append(_request_timeout)
+        answer = self._answer(self.paths[-1]) if callable(self._answer) else self._answer
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def reader(answer: Any) -> tuple[Reader, Api]:
+    api = Api(answer)
+    return Reader(api, "pxl-dev"), api  # type: ignore[arg-type]
+
+
+def status_object(message: str) -> str:
+    return json.dumps({"kind": "Status", "apiVersion": "v1", "message": message, "code": 503})
+
+
+def test_a_probe_path_is_asked_through_the_pod_proxy() -> None:
+    reads, api = reader(Response(200, "ok"))
+    assert reads.ask("api-1", 3000, "/ready").words() == "200 ok"
+    assert api.paths == ["/api/v1/namespaces/pxl-dev/pods/api-1:3000/proxy/ready"]
+    reads.ask("api-1", 3000, "/ready", "https")
+    assert "/pods/https:api-1:3000/" in api.paths[1], "an HTTPS probe is asked with TLS"
+
+
+def test_an_error_of_the_app_is_an_answer() -> None:
+    reads, _ = reader(Response(503, '{"db":false}'))
+    assert reads.ask("api-1", 3000, "/ready").words() == '503 {"db":false}'
+
+
+def test_an_error_of_the_api_server_is_no_answer_of_the_app() -> None:
+    reads, _ = reader(Response(503, status_object("error trying to reach service: dial tcp: connection refused")))
+    found = reads.ask("api-1", 3000, "/ready")
+    assert found.status is None, "503 would be taken for the app's own"
+    assert found.body == "dial tcp: connection refused"
+
+
+def test_an_app_that_does_not_answer_in_time_is_said_to_be_silent() -> None:
+    reads, api = reader(urllib3.exceptions.ReadTimeoutError(None, "", "timed out"))  # type: ignore[arg-type]
+    assert "nothing within" in reads.ask("api-1", 3000, "/ready").words()
+    assert api.timeouts[0] is not None, "no request may wait forever"
+
+
+def test_a_long_answer_is_cut() -> None:
+    reads, _ = reader(Response(200, "x" * 10_000))
+    assert len(reads.ask("api-1", 3000, "/metrics").body) == 500
+
+
+def test_a_log_that_cannot_be_had_is_empty() -> None:
+    reads, _ = reader(Response(400, status_object("previous terminated container not found")))
+    assert reads.log("api-1", "api", previous=True) == []
+
+
+def test_a_snapshot_gives_every_object_its_kind() -> None:
+    reads, api = reader(lambda _: Response(200, '{"items": [{"metadata": {"name": "x"}}]}'))
+    snapshot = reads.snapshot()
+    assert [one["kind"] for one in snapshot.workloads] == ["Deployment", "StatefulSet", "Job"], "lists leave it out"
+    assert all("/namespaces/pxl-dev/" in path for path in api.paths), "nothing is read outside the namespace"
+
+
+def test_an_api_error_is_one_line_without_headers() -> None:
+    reads, _ = reader(Response(403, status_object('pods is forbidden: User "x" cannot list')))
+    with pytest.raises(Exception) as raised:  # noqa: PT011
+        reads.snapshot()
+    assert api_words(raised.value) == '403 pods is forbidden: User "x" cannot list'
+
+
+def test_no_cluster_is_ever_guessed() -> None:
+    with pytest.raises(Problem, match="no cluster is named"):
+        rollout.connect(None, None)
+
+
+def test_a_context_that_does_not_exist_is_a_problem_with_a_remedy(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("{apiVersion: v1, kind: Config, contexts: [], clusters: [], users: []}")
+    with pytest.raises(Problem, match="the context nope cannot be used") as raised:
+        rollout.connect(config, "nope")
+    assert raised.value.remedy
+
+
+def test_a_cluster_that_is_gone_is_an_explanation_not_an_exception(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        "{apiVersion: v1, kind: Config, contexts: [{name: c, context: {cluster: k, user: u}}],"
+        " clusters: [{name: k, cluster: {server: 'http://127.0.0.1:1'}}], users: [{name: u, user: {}}]}"
+    )
+    found = rollout.explain(config, "c", "pxl-dev")
+    assert found.problem is not None, "whoever asks is already reporting another failure"
+    assert "127.0.0.1:1" in found.problem
+    assert not found.done
