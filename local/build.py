@@ -1,0 +1,191 @@
+"""Builds the Go programs of the platform: the engine, Kubernetes, CoreDNS and the node's first process.
+
+Each is a Go module of this repository, built once per content of its lock and shared by every checkout.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from local.paths import CHECKOUT, cache_dir
+from operations.console import Step, step
+from operations.errors import Problem
+
+_KUBERNETES = "k8s.io/component-base/version"
+_PULUMI = "github.com/pulumi/pulumi/sdk/v3/go/common/version"
+_NEEDED_GO = "1.26"
+_TAIL_LINES = 12
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A Go module whose programs the platform runs.
+
+    Args:
+        folder: Where its ``go.mod`` is, relative to the checkout.
+        hint: How long a cold build takes on 2 cores, for whoever waits.
+        packages: What to build; ``tool`` stands for every ``tool`` line of ``go.mod``.
+        stamps: Variables that the linker sets (``-X``), so that the programs know their own version.
+    """
+
+    folder: str
+    hint: str
+    packages: tuple[str, ...] = ("tool",)
+    stamps: tuple[str, ...] = ()
+
+    @property
+    def flags(self) -> list[str]:
+        """Everything after ``go build`` but the place and the packages. A change makes every build cold."""
+        stamps = "".join(f" -X {stamp}" for stamp in self.stamps)
+        return ["-trimpath", "-buildvcs=false", "-ldflags", f"-s -w{stamps}"]
+
+
+TOOLS = {
+    "pulumi": Tool("local/tools/pulumi", "about 4 min the first time", stamps=(f"{_PULUMI}.Version=v3.259.0",)),
+    "language-python": Tool("local/tools/language-python", "about 1 min the first time"),
+    "kubernetes": Tool(
+        "local/tools/kubernetes",
+        "about 7 min the first time",
+        stamps=(f"{_KUBERNETES}.gitVersion=v1.36.3", f"{_KUBERNETES}.gitMajor=1", f"{_KUBERNETES}.gitMinor=36"),
+    ),
+    "coredns": Tool("local/tools/coredns", "about 2 min the first time", packages=(".",)),
+    "init": Tool("local/node/init", "some seconds the first time", packages=("./...",)),
+}
+
+
+def tool(name: str) -> Path:
+    """The folder that holds the built programs of a module, building them when they are not in the cache.
+
+    Args:
+        name: A key of ``TOOLS``.
+
+    Raises:
+        Problem: Go is missing or too old, the disk is full, or the build failed.
+    """
+    wanted = TOOLS[name]
+    target = cache_dir() / f"bin-{name}-{fingerprint(name)}"
+    if target.is_dir():
+        return target
+    with locked(cache_dir() / f"bin-{name}.lock"):
+        if not target.is_dir():
+            with step(f"building {name}", hint=wanted.hint) as current, replacing(target) as scratch:
+                _build(name, wanted, scratch, current)
+    return target
+
+
+def fingerprint(name: str) -> str:
+    """Twelve hex digits over everything that decides what the build yields."""
+    wanted = TOOLS[name]
+    digest = hashlib.sha256(repr((wanted.flags, wanted.packages, _go_version())).encode())
+    for path in sorted(p for p in (CHECKOUT / wanted.folder).rglob("*") if p.suffix in {".go", ".mod", ".sum"}):
+        digest.update(str(path.relative_to(CHECKOUT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds a lock file for as long as the block runs, so that two commands do not do the same work."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with step("waiting for another command", hint=f"it holds {path}"):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A scratch folder that becomes ``target`` when the block ends well, and goes when it does not.
+
+    What an earlier, killed command left half-made for the same target is removed first: hold the lock.
+    """
+    prefix = f".{target.name}."
+    for stale in target.parent.glob(prefix + "*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
+    try:
+        yield scratch
+        scratch.chmod(0o755)
+        scratch.rename(target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@cache
+def _go_version() -> str:
+    if not shutil.which("go"):
+        raise Problem(
+            "Go is not installed.",
+            where="PATH",
+            why="the engine and the node are built from Go modules",
+            remedy=f"install Go {_NEEDED_GO} or newer, put its bin folder on PATH, and run the command again",
+        )
+    done = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def _build(name: str, wanted: Tool, scratch: Path, current: Step) -> None:
+    # -v names each package as it is compiled: the only sign of life of a build that takes minutes.
+    argv = ["go", "build", "-v", *wanted.flags, "-o", f"{scratch}/", *wanted.packages]
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
+    folder = CHECKOUT / wanted.folder
+    compiled, tail = 0, deque[str](maxlen=_TAIL_LINES)
+    with subprocess.Popen(argv, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if _names_a_package(line):
+                compiled += 1
+                current.update(f"{wanted.hint}, {compiled} packages compiled")
+            else:
+                tail.append(line.rstrip())
+    if process.returncode != 0:
+        raise _problem(name, folder, "\n".join(tail), argv)
+
+
+def _names_a_package(line: str) -> bool:
+    return re.fullmatch(r"[\w.~/-]+\n?", line) is not None
+
+
+def _problem(name: str, folder: Path, output: str, argv: list[str]) -> Problem:
+    what = f"{name} could not be built."
+    if "no space left on device" in output:
+        return Problem(
+            what,
+            where=f"{cache_dir()} or Go's own cache (go env GOCACHE)",
+            why="the disk is full",
+            remedy="free about 6 GB, or point PXL_CACHE and GOCACHE at a larger disk, and run the command again",
+        )
+    if "requires go >=" in output or "unsupported release" in output or "invalid go version" in output:
+        return Problem(
+            what,
+            where=shutil.which("go"),
+            why=f"this Go is too old\n{output}",
+            remedy=f"install Go {_NEEDED_GO} or newer and put its bin folder first on PATH",
+        )
+    if "dial tcp" in output or "i/o timeout" in output or "no such host" in output:
+        return Problem(
+            what,
+            where="the Go module proxy (go env GOPROXY)",
+            why=output,
+            remedy="check the network or GOPROXY, and run the command again: what was fetched is kept",
+        )
+    return Problem(
+        what, where=str(folder), why=output, remedy=f"to see all of it: cd {folder} && CGO_ENABLED=0 {_quoted(argv)}"
+    )
+
+
+def _quoted(argv: list[str]) -> str:
+    shown = [part if part != argv[argv.index("-o") + 1] else "/tmp/" for part in argv]
+    return " ".join(f'"{part}"' if " " in part else part for part in shown)

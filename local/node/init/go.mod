@@ -1,0 +1,3 @@
+module pxl.local/node/init
+
+go 1.24

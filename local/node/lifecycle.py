@@ -1,0 +1,284 @@
+"""``up``, ``down`` and ``status`` of the node, and what the rest of the platform may ask of it."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local import build
+from local.node import addons, api, cgroups, config, host, pki, ports, record, registry, rootfs, sandbox, spec, wait
+from local.node.layout import REGISTRY, Layout
+from local.paths import State, cache_dir
+from operations.console import say, step
+from operations.errors import Problem
+
+
+@dataclass(frozen=True)
+class Builder:
+    """The node's root file system for builds; no node has to run.
+
+    Args:
+        state: The state folder it belongs to.
+        root: The cached root file system.
+    """
+
+    state: State
+    root: Path
+
+    def build_run(
+        self,
+        argv: Sequence[str],
+        *,
+        binds: Sequence[Path | tuple[Path, str]] = (),
+        data: bytes | None = None,
+        env: dict[str, str] | None = None,
+        cwd: str = "/",
+        check: bool = True,
+        capture: bool = True,
+        timeout: float | None = None,
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Runs a command in the node's root file system but in the host's network, names and certificates.
+
+        For builds, which need package registries. It has mounts and processes of its own: changes to the
+        root are gone with the command; ``/var/lib/containers`` (buildah's storage) stays, and the node sees
+        it too. The cache and the state folder have the same paths inside as outside.
+
+        Args:
+            argv: The command.
+            binds: More of the host's files or folders: a path, or a path and where it is inside.
+            data: What it reads from its standard input; nothing by default.
+            env: Added to a small environment of its own.
+            cwd: Where it runs, a path inside.
+            check: Whether an exit code other than 0 is a Problem.
+            capture: Whether its output is returned rather than shown.
+            timeout: Seconds after which it is killed (``subprocess.TimeoutExpired``).
+        """
+        layout = Layout(self.state)
+        return sandbox.build_run(
+            layout, self.root, argv, binds=binds, data=data, env=env, cwd=cwd, check=check, capture=capture,
+            timeout=timeout,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Node(Builder):
+    """A running node.
+
+    Args:
+        state: The state folder it belongs to.
+        root: The cached root file system.
+        pid: Its first process, as the host sees it.
+        app_port: The port of 127.0.0.1 on the host that leads to NodePort 30080.
+    """
+
+    pid: int
+    app_port: int
+    registry: str = REGISTRY
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig (``https://127.0.0.1:<port>``); the user's own is not touched."""
+        return Layout(self.state).kubeconfig
+
+    @property
+    def context(self) -> str:
+        """The kubeconfig's only context, ``pxl-<id>``."""
+        return Layout(self.state).context
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        data: bytes | None = None,
+        env: dict[str, str] | None = None,
+        cwd: str = "/",
+        check: bool = True,
+        capture: bool = True,
+        timeout: float | None = None,
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Runs a command inside the node: its root, network, processes. ``kubectl`` and ``buildah`` are there.
+
+        The cache and the state folder have the same paths inside as outside; ``localhost:5000`` is the
+        registry and NodePorts answer on 127.0.0.1. There is no way to the outside.
+
+        Args:
+            argv: The command.
+            data: What it reads from its standard input; nothing by default.
+            env: Added to a small environment of its own.
+            cwd: Where it runs, a path inside.
+            check: Whether an exit code other than 0 is a Problem.
+            capture: Whether its output is returned rather than shown.
+            timeout: Seconds after which it is killed (``subprocess.TimeoutExpired``).
+        """
+        return sandbox.run(self.pid, argv, data=data, env=env, cwd=cwd, check=check, capture=capture, timeout=timeout)
+
+
+@dataclass(frozen=True)
+class Status:
+    """What there is of a node.
+
+    Args:
+        running: Whether its sandbox runs.
+        ready: Whether the Node is Ready.
+        app_port: The app's port on the host; None when the node never was.
+        pid: The sandbox's first process.
+        detail: Why it is not ready.
+        daemons: The state of each daemon.
+    """
+
+    running: bool
+    ready: bool
+    app_port: int | None
+    pid: int | None
+    detail: str
+    daemons: tuple[wait.Daemon, ...] = ()
+
+
+def builder(state: State) -> Builder:
+    """The node's root file system for builds, without a node.
+
+    Raises:
+        Problem: It cannot be made; see ``rootfs.ensure``.
+    """
+    host.require()
+    host.require_plain(state.folder, cache_dir())
+    layout = Layout(state)
+    layout.make()
+    return Builder(state, rootfs.ensure())
+
+
+def up(state: State, *, app_port: int | None = None) -> Node:
+    """Starts the node, revives it with its data, or finds that it runs; returns when the Node is Ready.
+
+    Args:
+        state: Where everything of it is kept.
+        app_port: The port of the host's 127.0.0.1 for the app; by default the one it had, at first 8080.
+
+    Raises:
+        Problem: The machine cannot carry it, a port is taken, a download or a daemon fails.
+    """
+    host.require()
+    host.require_plain(state.folder, cache_dir())
+    tools, root = build.tool("kubernetes"), rootfs.ensure()
+    build.tool("init")
+    layout = Layout(state)
+    layout.make()
+    with _locked(layout):
+        return _up(layout, tools, root, app_port)
+
+
+def _up(layout: Layout, tools: Path, root: Path, asked: int | None) -> Node:
+    recorded = ports.read(layout.ports)
+    port = ports.wanted_app_port(recorded, asked)
+    pki.ensure(layout.pki)
+    config.ensure(layout)
+    wanted = _specification(layout, tools, root, port)
+    running = record.read(layout.record)
+    if running and running.alive and running.fingerprint == wanted["fingerprint"]:
+        since = 0.0
+    else:
+        running, since = _start(layout, wanted, port, replaced=bool(running and running.alive)), time.time()
+    node = Node(layout.state, root, running.pid, port)
+    if since == 0.0 and wait.node_state(layout)[0]:
+        return node
+    with step("starting the node", hint="about 20 s") as current:
+        wait.for_daemons(layout, running, current)
+        registry.ensure_pause(running.pid)
+        for manifest in addons.kubelet_access():
+            api.apply(layout, manifest)
+        wait.for_node(layout, running, since, current)
+    return node
+
+
+def _specification(layout: Layout, tools: Path, root: Path, port: int) -> dict[str, Any]:
+    wanted = spec.sandbox(layout, root, tools, cgroups.required())
+    wanted["app_port"] = port
+    return {**wanted, "fingerprint": spec.fingerprint({**wanted, "init": sandbox.program()}, layout.config)}
+
+
+def _start(layout: Layout, wanted: Mapping[str, Any], port: int, *, replaced: bool) -> record.Record:
+    if replaced:
+        recorded = ports.read(layout.ports)
+        if recorded is None or recorded.app != port:
+            # What runs is not ended for a port that cannot be had.
+            ports.check(port)
+        say("the node's parts or its port have changed: starting it anew, with its data")
+    sandbox.stop(layout)
+    host.load_modules()
+    cgroups.hand_down(cgroups.hierarchies())
+    claimed, sockets = ports.claim(layout.ports, port)
+    try:
+        config.ensure_kubeconfig(layout, claimed.api)
+        return sandbox.launch(layout, dict(wanted), sockets)
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def install_addons(node: Node, images: Mapping[str, str]) -> None:
+    """Makes the cluster's DNS answer.
+
+    Args:
+        node: A running node whose registry holds the images.
+        images: Reference by name, as ``local/images`` gives them; ``coredns`` is used.
+
+    Raises:
+        Problem: CoreDNS does not come up.
+    """
+    with step("starting the cluster's DNS", hint="some seconds") as current:
+        addons.install(Layout(node.state), node.pid, images["coredns"], current)
+
+
+def down(state: State) -> None:
+    """Ends the node and removes everything of it; nothing happens when there is none.
+
+    Raises:
+        Problem: A process does not end, or the user may not end it.
+    """
+    layout = Layout(state)
+    groups = (layout.cgroup_name, layout.build_cgroup_name)
+    if not layout.folder.exists() and not any(map(cgroups.exists, groups)):
+        return
+    host.require_root()
+    state.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _locked(layout):
+        sandbox.stop(layout)
+        sandbox.stop_builds(layout)
+        layout.kubeconfig.unlink(missing_ok=True)
+        if layout.folder.exists():
+            shutil.rmtree(layout.folder)
+
+
+def status(state: State) -> Status:
+    """What there is of the node, without changing anything."""
+    layout = Layout(state)
+    found, recorded = record.read(layout.record), ports.read(layout.ports)
+    app_port = recorded.app if recorded else None
+    if not found or not found.alive:
+        return Status(False, False, app_port, None, "the node does not run")
+    ready, detail = wait.node_state(layout)
+    return Status(True, ready, app_port, found.pid, detail, tuple(wait.daemons(layout)))
+
+
+@contextmanager
+def _locked(layout: Layout) -> Iterator[None]:
+    """One command at a time for a state folder. The folder itself is the lock: nothing is left behind."""
+    handle = os.open(layout.state.folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Problem(
+                "Another command works on this node.",
+                where=str(layout.state.folder),
+                remedy="wait until it has ended, and run this one again",
+            ) from error
+        yield
+    finally:
+        os.close(handle)

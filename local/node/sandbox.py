@@ -1,0 +1,166 @@
+"""The sandbox itself: starting it, entering it, ending it."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from local import build
+from local.node import cgroups, record, spec
+from local.node.layout import Layout
+from operations.errors import Problem
+
+INSIDE = {
+    "PATH": "/opt/pxl/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+    "KUBECONFIG": "/etc/pxl/admin.kubeconfig",
+}
+_PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "TERM")
+_KILL_SECONDS = 15.0
+
+
+def launch(layout: Layout, wanted: dict[str, Any], sockets: Sequence[socket.socket]) -> record.Record:
+    """Starts the sandbox's first process in namespaces of its own, and lets it run.
+
+    Args:
+        layout: Where the node's files are; none of its processes may run.
+        wanted: What ``spec.sandbox`` returned, with its fingerprint.
+        sockets: The host's listening sockets, in the order of ``spec.FORWARD_TARGETS``.
+
+    Raises:
+        Problem: The kernel refuses the namespaces or the control groups.
+    """
+    layout.status.unlink(missing_ok=True)
+    (layout.log / "init.log").unlink(missing_ok=True)
+    forwards = [
+        {"fd": each.fileno(), "target": target} for each, target in zip(sockets, spec.FORWARD_TARGETS, strict=True)
+    ]
+    text = json.dumps({**wanted, "forwards": forwards}, indent=2)
+    layout.spec.write_text(text)
+    done = subprocess.run(
+        [program(), "launch", str(layout.spec)],
+        pass_fds=[each.fileno() for each in sockets],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        check=False,
+    )
+    started = record.read(layout.record)
+    if done.returncode != 0 or started is None:
+        raise Problem(
+            "The node's sandbox could not be started.",
+            where="Linux namespaces and control groups",
+            why=done.stderr.strip(),
+            remedy="inside a container, run it with --privileged; or use another cluster: make up KUBE_CONTEXT=name",
+        )
+    return started
+
+
+def program() -> str:
+    """The built program that makes a sandbox and is its first process."""
+    return str(build.tool("init") / "init")
+
+
+def stop(layout: Layout) -> None:
+    """Ends every process of the node and removes its control groups. Namespaces, mounts and interfaces go too."""
+    found = record.read(layout.record)
+    if found and found.alive:
+        os.kill(found.pid, signal.SIGKILL)
+        end = time.monotonic() + _KILL_SECONDS
+        while found.alive and time.monotonic() < end:
+            time.sleep(0.02)
+    cgroups.remove(layout.cgroup_name)
+    layout.record.unlink(missing_ok=True)
+
+
+def stop_builds(layout: Layout) -> None:
+    """Ends every build and removes what it had of its own."""
+    cgroups.remove(layout.build_cgroup_name)
+    for scratch in layout.folder.glob("build-*"):
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def enter(pid: int, argv: Sequence[str], *, cwd: str = "/") -> list[str]:
+    """The command line that runs a command inside a sandbox, in all of its namespaces."""
+    namespaces = ["--mount", "--net", "--pid", "--uts", "--ipc", "--cgroup"]
+    # nsenter's own option for a folder inside is younger than some of the systems that this runs on.
+    there = [] if cwd == "/" else ["env", f"--chdir={cwd}"]
+    return ["nsenter", f"--target={pid}", *namespaces, "--", *there, *argv]
+
+
+def run(
+    pid: int,
+    argv: Sequence[str],
+    *,
+    data: bytes | None = None,
+    env: dict[str, str] | None = None,
+    cwd: str = "/",
+    check: bool = True,
+    capture: bool = True,
+    timeout: float | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Runs a command inside the sandbox; see ``Node.run``."""
+    done = _done(enter(pid, argv, cwd=cwd), {**INSIDE, **(env or {})}, data, capture, timeout)
+    return _checked(done, argv, "inside the node") if check else done
+
+
+def build_run(
+    layout: Layout,
+    root: Path,
+    argv: Sequence[str],
+    *,
+    binds: Sequence[Path | tuple[Path, str]] = (),
+    data: bytes | None = None,
+    env: dict[str, str] | None = None,
+    cwd: str = "/",
+    check: bool = True,
+    capture: bool = True,
+    timeout: float | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Runs a command in the root file system, with the host's network; see ``Node.build_run``."""
+    pairs = [each if isinstance(each, tuple) else (each, str(each)) for each in binds]
+    mounts = [spec.bind(source.resolve(), target) for source, target in pairs]
+    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    scratch = Path(tempfile.mkdtemp(prefix="build-", dir=layout.folder))
+    try:
+        for name in ("upper", "work", "root"):
+            (scratch / name).mkdir()
+        path = scratch / "spec.json"
+        path.write_text(json.dumps(spec.build(layout, root, scratch, mounts)))
+        environment = {**INSIDE, **passed, **(env or {}), "PXL_BUILD_DIR": cwd}
+        done = _done([program(), "build", str(path), "--", *argv], environment, data, capture, timeout)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return _checked(done, argv, "in the node's root file system") if check else done
+
+
+def _done(
+    argv: list[str], env: dict[str, str], data: bytes | None, capture: bool, timeout: float | None
+) -> subprocess.CompletedProcess[bytes]:
+    if data is not None:
+        return subprocess.run(argv, env=env, input=data, capture_output=capture, timeout=timeout, check=False)
+    # What shows its output may as well be typed into.
+    typed = subprocess.DEVNULL if capture else None
+    return subprocess.run(argv, env=env, stdin=typed, capture_output=capture, timeout=timeout, check=False)
+
+
+def _checked(
+    done: subprocess.CompletedProcess[bytes], argv: Sequence[str], where: str
+) -> subprocess.CompletedProcess[bytes]:
+    if done.returncode == 0:
+        return done
+    said = ((done.stderr or b"") + (done.stdout or b"")).decode(errors="replace").splitlines()
+    raise Problem(
+        f"{argv[0]} ended with exit code {done.returncode}.",
+        where=f"{where}: {' '.join(argv)}",
+        why="\n".join(said[-12:]) or None,
+    )
