@@ -1,0 +1,124 @@
+"""Makes the Pulumi engine and the provider plugins available, whatever of them can be downloaded here.
+
+The official release is preferred; where it is out of reach, the engine is built from its Go modules, and providers are
+replaced by the stand-ins of ``local.standins``.
+"""
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.engine import built, official
+from local.engine.plugins import install as _install_plugins
+from local.paths import State, cache_dir
+
+VERSION = "3.259.0"
+"""The engine's version; the Python SDK in the environment has the same."""
+
+_LANGUAGE_HOST = "pulumi-language-python"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A Pulumi engine with its Python language host.
+
+    Args:
+        path_entries: The folders to put on ``PATH``, in this order.
+        official: Whether it is the published release (whose language host also runs component plugins).
+    """
+
+    path_entries: tuple[Path, ...]
+    official: bool
+
+    @property
+    def program(self) -> Path:
+        """The ``pulumi`` executable."""
+        return next(folder / "pulumi" for folder in self.path_entries if (folder / "pulumi").is_file())
+
+    def pulumi_home(self, state: State) -> Path:
+        """The engine's own folder (plugins, workspaces): in the state, never the user's ``~/.pulumi``."""
+        return state.path("pulumi-home")
+
+    def env(self, state: State) -> dict[str, str]:
+        """The whole environment of an engine process: this process's, with everything set that must not be the user's.
+
+        State and secrets stay on this machine: the backend is a folder, the passphrase a file that is drawn once.
+        """
+        backend = state.path("pulumi")
+        backend.mkdir(exist_ok=True)
+        # The built language host ignores `virtualenv` in Pulumi.yaml and takes the first python on PATH.
+        folders = [Path(sys.executable).parent, *self.path_entries]
+        inherited = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith("PULUMI_") or key in ("PULUMI_K8S_DELETE_UNREACHABLE",)
+        }
+        return {
+            **inherited,
+            "PATH": os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)]),
+            "PULUMI_HOME": str(self.pulumi_home(state)),
+            "PULUMI_BACKEND_URL": backend.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase_file(state)),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # A missing plugin is an error at once instead of a download that may hang: `plugins` has put them there.
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        }
+
+    def plugins(self, state: State) -> list[str]:
+        """Puts the provider plugins into the engine's folder.
+
+        Returns:
+            The providers that a stand-in replaces; empty when all are official.
+
+        Raises:
+            Problem: With ``PXL_STANDINS=never``, when an official plugin cannot be had.
+        """
+        return _install_plugins(self.program, self.pulumi_home(state), self.env(state))
+
+
+def passphrase_file(state: State) -> Path:
+    """The file with the passphrase that encrypts the stack's secrets; drawn once, mode 0600.
+
+    Without it the secrets in the state can no longer be read, so it is never written again.
+    """
+    path = state.path("passphrase")
+    if not path.exists():
+        scratch = path.with_suffix(f".{os.getpid()}")
+        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+            handle.write(secrets.token_urlsafe(32))
+        try:
+            os.link(scratch, path)  # Unlike a rename, a link does not replace what another process has just drawn.
+        except FileExistsError:
+            pass
+        finally:
+            scratch.unlink()
+    return path
+
+
+def ensure() -> Engine:
+    """The engine: from ``PATH`` in the right version, else the official download, else built from Go modules.
+
+    Raises:
+        Problem: When it can be neither downloaded nor built.
+    """
+    on_path = _on_path()
+    if on_path:
+        return Engine(on_path, official=True)
+    downloaded = official.folder(cache_dir(), VERSION)
+    if downloaded.is_dir() or (not built.is_cached() and official.download(downloaded, VERSION)):
+        return Engine((downloaded,), official=True)
+    return Engine((built.folder(VERSION),), official=False)
+
+
+def _on_path() -> tuple[Path, ...]:
+    found = shutil.which("pulumi")
+    host = shutil.which(_LANGUAGE_HOST)
+    if not found or not host:
+        return ()
+    asked = subprocess.run([found, "version"], capture_output=True, text=True, check=False, timeout=30)
+    is_right = asked.stdout.strip() == f"v{VERSION}"
+    return (Path(found).parent, Path(host).parent) if is_right else ()

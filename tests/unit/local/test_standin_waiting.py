@@ -1,0 +1,325 @@
+"""What the Kubernetes stand-in waits for, how it explains a stall, and how it writes: against a scripted API server."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from local.standins.kubernetes import apply, waiting
+from local.standins.kubernetes.client import ApiError, NoKind, Resource
+from local.standins.kubernetes.readiness import Verdict, container_problems, verdict
+from local.standins.kubernetes.reasons import explain
+
+
+def _workload(kind: str, status: dict[str, Any], api: str = "apps/v1", **spec: Any) -> dict[str, Any]:
+    metadata = {"name": "web", "namespace": "shop", "generation": 2, "uid": "1"}
+    return {
+        "apiVersion": api,
+        "kind": kind,
+        "metadata": metadata,
+        "spec": spec,
+        "status": {"observedGeneration": 2, **status},
+    }
+
+
+def _condition(name: str, status: str, reason: str = "", message: str = "") -> dict[str, Any]:
+    return {"conditions": [{"type": name, "status": status, "reason": reason, "message": message}]}
+
+
+DONE = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2, "readyReplicas": 2}
+READY = [
+    ("a deployment whose pods are all new and available", _workload("Deployment", DONE, replicas=2)),
+    ("a paused deployment", _workload("Deployment", {}, replicas=2, paused=True)),
+    ("a deployment of none", _workload("Deployment", {}, replicas=0)),
+    ("a stateful set", _workload("StatefulSet", DONE, replicas=2)),
+    (
+        "a stateful set that is updated by hand",
+        _workload("StatefulSet", {"readyReplicas": 1}, replicas=1, updateStrategy={"type": "OnDelete"}),
+    ),
+    (
+        "a daemon set",
+        _workload("DaemonSet", {"desiredNumberScheduled": 1, "updatedNumberScheduled": 1, "numberAvailable": 1}),
+    ),
+    ("a complete job", _workload("Job", _condition("Complete", "True"), "batch/v1")),
+    ("a suspended job", _workload("Job", {}, "batch/v1", suspend=True)),
+    ("a pod that is ready", _workload("Pod", _condition("Ready", "True"), "v1")),
+    ("a headless service", _workload("Service", {}, "v1", clusterIP="None", selector={"a": "b"})),
+    ("a service without a selector", _workload("Service", {}, "v1", clusterIP="10.0.0.1")),
+    ("an external name", _workload("Service", {}, "v1", type="ExternalName", selector={"a": "b"})),
+    ("a bound claim", _workload("PersistentVolumeClaim", {"phase": "Bound"}, "v1")),
+    (
+        "a definition in force",
+        _workload("CustomResourceDefinition", _condition("Established", "True"), "apiextensions.k8s.io/v1"),
+    ),
+    ("a custom resource", _workload("Widget", {}, "pxl.test/v1")),
+    ("a custom deployment of somebody else's group", _workload("Deployment", {}, "example.com/v1")),
+]
+NOT_YET = [
+    ("the controller has not seen the change", _workload("Deployment", {**DONE, "observedGeneration": 1}, replicas=2)),
+    ("not all pods are new", _workload("Deployment", {**DONE, "updatedReplicas": 1}, replicas=2)),
+    ("old pods are still there", _workload("Deployment", {**DONE, "replicas": 3}, replicas=2)),
+    ("a pod is not available", _workload("Deployment", {**DONE, "availableReplicas": 1}, replicas=2)),
+    ("a pod of a set is not ready", _workload("StatefulSet", {**DONE, "readyReplicas": 1}, replicas=2)),
+    (
+        "a set is half updated",
+        _workload(
+            "StatefulSet", {**DONE, "updatedReplicas": 1, "currentRevision": "a", "updateRevision": "b"}, replicas=2
+        ),
+    ),
+    (
+        "a node lacks its pod",
+        _workload("DaemonSet", {"desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 1}),
+    ),
+    ("the job runs", _workload("Job", {"active": 1}, "batch/v1")),
+    ("the pod starts", _workload("Pod", {"phase": "Pending"}, "v1")),
+    ("nothing stands behind the service", _workload("Service", {}, "v1", clusterIP="10.0.0.1", selector={"a": "b"})),
+    ("the claim is not bound", _workload("PersistentVolumeClaim", {"phase": "Pending"}, "v1")),
+    ("the definition is not in force", _workload("CustomResourceDefinition", {}, "apiextensions.k8s.io/v1")),
+]
+FAILED = [
+    (
+        "ProgressDeadlineExceeded",
+        _workload("Deployment", _condition("Progressing", "False", "ProgressDeadlineExceeded")),
+    ),
+    ("BackoffLimitExceeded", _workload("Job", _condition("Failed", "True", "BackoffLimitExceeded"), "batch/v1")),
+    ("Evicted", _workload("Pod", {"phase": "Failed", "reason": "Evicted"}, "v1")),
+    ("lost", _workload("PersistentVolumeClaim", {"phase": "Lost"}, "v1")),
+]
+
+
+@pytest.mark.parametrize(("what", "obj"), READY, ids=[what for what, _ in READY])
+def test_nothing_is_left_to_wait_for(what: str, obj: dict[str, Any]) -> None:
+    assert verdict(obj) == Verdict(True), f"{what} is ready"
+
+
+@pytest.mark.parametrize(("what", "obj"), NOT_YET, ids=[what for what, _ in NOT_YET])
+def test_it_is_waited_while(what: str, obj: dict[str, Any]) -> None:
+    found = verdict(obj)
+    assert (found.ready, found.failed) == (False, ""), what
+    assert found.waiting, "the status line says what is missing"
+
+
+@pytest.mark.parametrize(("reason", "obj"), FAILED, ids=[reason for reason, _ in FAILED])
+def test_a_hopeless_wait_ends_at_once(reason: str, obj: dict[str, Any]) -> None:
+    assert reason in verdict(obj).failed
+
+
+def test_a_service_is_ready_with_one_ready_endpoint() -> None:
+    service = _workload("Service", {}, "v1", clusterIP="10.0.0.1", selector={"a": "b"})
+    assert not verdict(service, [{"endpoints": [{"conditions": {"ready": False}}]}]).ready
+    assert verdict(service, [{"endpoints": None}, {"endpoints": [{"conditions": {"ready": True}}]}]).ready
+
+
+def test_a_claim_that_binds_on_first_use_is_not_waited_for() -> None:
+    claim = _workload("PersistentVolumeClaim", {"phase": "Pending"}, "v1", storageClassName="local")
+    assert verdict(claim, [{"volumeBindingMode": "WaitForFirstConsumer"}]).ready, "its pod comes later"
+
+
+# --- explanations -------------------------------------------------------------------------------------------------
+
+CRASHING = {
+    "metadata": {"name": "web-x", "namespace": "shop", "creationTimestamp": "2026-01-01T00:00:00Z"},
+    "status": {
+        "phase": "Running",
+        "containerStatuses": [
+            {
+                "name": "app",
+                "image": "shop@sha256:1",
+                "restartCount": 3,
+                "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}},
+                "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
+            },
+            {"name": "proxy", "image": "p", "ready": True, "state": {"running": {}}},
+        ],
+    },
+}
+
+
+class FakeApi:
+    """An API server in a dict; ``script`` is what the next reads of an object give."""
+
+    def __init__(self, *script: Any, pods: Any = (), events: Any = (), kinds: bool = True) -> None:
+        self.script = list(script)
+        self.pods, self.events, self.kinds = list(pods), list(events), kinds
+        self.applied: list[dict[str, Any]] = []
+
+    def resource(self, api_version: str, kind: str) -> Resource:
+        if not self.kinds:
+            raise NoKind(f"the API server has no {kind} in {api_version}")
+        return Resource("/api/v1", kind.lower(), kind != "Namespace")
+
+    def get(self, *_: Any) -> dict[str, Any]:
+        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    def list(self, api_version: str, kind: str, namespace: str | None, **query: str) -> list[dict[str, Any]]:
+        return {"Pod": self.pods, "Event": self.events}.get(kind, [])
+
+    def logs(self, namespace: str, pod: str, container: str, *, lines: int, previous: bool = False) -> str:
+        if not previous:
+            raise ApiError(400, {}, "waiting to start")
+        return "listening\nError: no password\n"
+
+    def apply(self, obj: dict[str, Any], manager: str, *, force: bool, dry_run: bool) -> dict[str, Any]:
+        self.applied.append(obj)
+        return obj
+
+
+def test_a_stall_names_pod_container_reason_image_event_and_log() -> None:
+    event = {
+        "reason": "Unhealthy",
+        "count": 5,
+        "message": "Readiness probe failed: HTTP probe failed with statuscode: 503",
+    }
+    deployment = _workload("Deployment", {}, selector={"matchLabels": {"app": "web"}})
+    text = "\n".join(explain(FakeApi(pods=[CRASHING], events=[event]), deployment))
+    for part in ("pod web-x", "container app", "CrashLoopBackOff", "exit code 1", "shop@sha256:1", "restarted 3 times",
+                 "statuscode: 503", "5 times", "Error: no password"):  # fmt: skip
+        assert part in text, f"whoever reads it needs {part!r}:\n{text}"
+    assert "proxy" not in text, "a container that is well is no reason"
+
+
+def test_containers_that_ended_badly_are_problems_and_others_are_not() -> None:
+    def pod(state: dict[str, Any], ready: bool = False) -> dict[str, Any]:
+        return {"status": {"containerStatuses": [{"name": "c", "state": state, "ready": ready}]}}
+
+    assert "exit code 137" in container_problems(pod({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}))[0][1]
+    assert "not ready" in container_problems(pod({"running": {}}))[0][1]
+    assert container_problems(pod({"terminated": {"exitCode": 0}})) == []
+    assert container_problems(pod({"running": {}}, ready=True)) == []
+
+
+def test_an_explanation_that_fails_does_not_hide_the_failure() -> None:
+    broken = _workload("Deployment", {}, selector={"matchLabels": {"app": "web"}})
+    del broken["metadata"]["name"]
+    assert "no more is known" in explain(FakeApi(), broken)[0]
+
+
+# --- the waits ----------------------------------------------------------------------------------------------------
+
+STARTING = _workload("Deployment", {}, replicas=2)
+UP = _workload("Deployment", DONE, replicas=2)
+
+
+def _wait(
+    api: Any, obj: dict[str, Any], seconds: float = 5, cancelled: threading.Event | None = None
+) -> dict[str, Any]:
+    return waiting.until_ready(api, obj, seconds, cancelled or threading.Event(), lambda _: None)
+
+
+def test_a_wait_ends_with_the_live_object() -> None:
+    assert _wait(FakeApi(STARTING, ApiError(500, {}, "overloaded"), UP), STARTING) is UP, "one bad answer is no failure"
+
+
+@pytest.mark.parametrize(
+    ("api", "seconds", "text"),
+    [
+        (FakeApi(STARTING), 0.0, "not ready within 0 s: 0 of 2 pods updated"),
+        (FakeApi(ApiError(404, {}, "gone")), 5, "was deleted"),
+        (FakeApi(FAILED[0][1]), 5, "ProgressDeadlineExceeded"),
+    ],
+)
+def test_a_wait_that_ends_badly_says_why_and_keeps_the_object(api: Any, seconds: float, text: str) -> None:
+    with pytest.raises(waiting.NotReady, match=text) as caught:
+        _wait(api, STARTING, seconds)
+    assert caught.value.live["kind"] == "Deployment", "the engine records it, so that nothing is orphaned"
+
+
+def test_an_interrupt_ends_a_wait() -> None:
+    cancelled = threading.Event()
+    cancelled.set()
+    with pytest.raises(waiting.NotReady, match="cancelled"):
+        _wait(FakeApi(STARTING), STARTING, 600, cancelled)
+
+
+def test_the_skip_annotation_and_the_time_out_annotation_are_honoured() -> None:
+    skipped = {**STARTING, "metadata": {**STARTING["metadata"], "annotations": {"pulumi.com/skipAwait": "true"}}}
+    assert _wait(FakeApi(STARTING), skipped, 0) is skipped
+    timed = {"metadata": {"annotations": {"pulumi.com/timeoutSeconds": "7"}}}
+    assert waiting.timeout_of(timed, 0) == 7
+    assert waiting.timeout_of(timed, 9) == 9, "customTimeouts come first"
+    assert waiting.timeout_of({"metadata": {}}, 0) == 600
+
+
+def test_a_deletion_is_over_when_the_object_is_gone_or_another_one() -> None:
+    gone = ApiError(404, {"reason": "NotFound"}, "")
+    another = {**UP, "metadata": {**UP["metadata"], "uid": "2"}}
+    for end in (gone, another, NoKind("its definition is gone")):
+        waiting.until_gone(FakeApi(UP, end), UP, 5, threading.Event(), lambda _: None)  # type: ignore[arg-type]
+
+
+def test_a_deletion_that_hangs_names_the_finalizers() -> None:
+    held = {**UP, "metadata": {**UP["metadata"], "finalizers": ["example.com/hold"]}}
+    with pytest.raises(waiting.NotReady, match=r"example\.com/hold"):
+        waiting.until_gone(FakeApi(held), held, 0, threading.Event(), lambda _: None)  # type: ignore[arg-type]
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m", "namespace": "shop"}, "data": {"a": "b"}}
+GONE = ApiError(404, {}, "not found")
+
+
+def _create(api: Any, obj: dict[str, Any] = MAP, upsert: bool = False) -> dict[str, Any]:
+    cancelled = threading.Event()
+    return apply.create(
+        api, obj, "mine", force=False, upsert=upsert, cancelled=cancelled, tell=lambda _: cancelled.set()
+    )
+
+
+def _managed_by(manager: str) -> dict[str, Any]:
+    return {**MAP, "metadata": {**MAP["metadata"], "managedFields": [{"manager": manager}]}}
+
+
+def test_an_object_that_somebody_else_has_made_is_not_taken_over() -> None:
+    api = FakeApi(_managed_by("kubectl"))
+    with pytest.raises(apply.Refused, match="already exists"):
+        _create(api)
+    assert api.applied == [], "the check comes before the write"
+
+
+def test_an_object_that_a_killed_run_of_the_same_resource_has_made_is_taken_up() -> None:
+    assert _create(FakeApi(_managed_by("mine"))) == MAP, "else every kill between create and record needs hands"
+
+
+def test_upsert_takes_an_object_over_on_purpose() -> None:
+    assert _create(FakeApi(_managed_by("kubectl")), upsert=True) == MAP
+
+
+def test_a_kind_that_is_not_there_yet_is_tried_again() -> None:
+    with pytest.raises(apply.Refused, match="cancelled"):
+        _create(FakeApi(GONE, kinds=False))
+
+
+def test_a_namespace_given_to_a_cluster_wide_kind_is_dropped() -> None:
+    made = _create(FakeApi(GONE), {**MAP, "kind": "Namespace"})
+    assert "namespace" not in made["metadata"]
+
+
+def test_ignored_fields_keep_their_live_value() -> None:
+    api = FakeApi(_workload("Deployment", {}, replicas=7))
+    wanted = _workload("Deployment", {}, replicas=2, paused=False)
+    done = apply.update(api, wanted, "m", force=False, ignored=["spec.replicas"], dry_run=False)  # type: ignore[arg-type]
+    assert done["spec"] == {"replicas": 7, "paused": False}, "an autoscaler has set it, and an update must not undo it"
+
+
+def test_an_object_that_is_gone_is_not_made_again_by_an_update() -> None:
+    with pytest.raises(apply.Refused, match="pulumi refresh"):
+        apply.update(FakeApi(GONE), MAP, "m", force=False, ignored=[], dry_run=False)  # type: ignore[arg-type]
+
+
+def test_a_field_conflict_says_who_and_what_to_do() -> None:
+    class Conflicting(FakeApi):
+        def apply(self, *_: Any, **__: Any) -> dict[str, Any]:
+            raise ApiError(409, {"message": 'conflict with "kubectl"', "details": {"causes": [{}]}}, "")
+
+    with pytest.raises(apply.Refused, match=r"pulumi\.com/patchForce") as caught:
+        apply.update(Conflicting(MAP), MAP, "m", force=False, ignored=[], dry_run=False)  # type: ignore[arg-type]
+    assert 'conflict with "kubectl"' in str(caught.value)
+
+
+@pytest.mark.parametrize("api", [FakeApi(GONE, kinds=False), FakeApi(MAP)])
+def test_a_create_that_cannot_be_previewed_is_no_error(api: Any) -> None:
+    assert apply.preview_create(api, MAP, "m") is None, "the definition or the deletion comes in the same run"
