@@ -1,0 +1,72 @@
+# Everything that people and CI run. `make help` lists it.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+STACK ?= dev
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+# Options of `make up`: APP=folder PORT=number KUBE_CONTEXT=name
+UP_OPTIONS = $(if $(APP),--app '$(APP)') $(if $(PORT),--port '$(PORT)') $(if $(KUBE_CONTEXT),--kube-context '$(KUBE_CONTEXT)')
+CONTEXT_OPTION = $(if $(KUBE_CONTEXT),--kube-context '$(KUBE_CONTEXT)')
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help up down status test unit engine e2e lint check render preview checkov schema requirements
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: $(VENV)/installed ## the whole application on this machine, or on KUBE_CONTEXT=name; prints its URL
+	@$(PYTHON) -m local up $(UP_OPTIONS)
+
+down: $(VENV)/installed ## takes away all that `make up` made
+	@$(PYTHON) -m local down $(CONTEXT_OPTION)
+
+status: $(VENV)/installed ## what runs, and where
+	@$(PYTHON) -m local status
+
+test: $(VENV)/installed lint ## everything that needs no root and no cluster
+	@$(PYTHON) -m local engine
+	@$(PYTHON) -m pytest tests/unit tests/engine
+
+unit: $(VENV)/installed ## the tests that need nothing but Python, in a few seconds
+	@$(PYTHON) -m pytest tests/unit
+
+e2e: $(VENV)/installed ## the tests on a real node: root, some 15 minutes
+	@$(PYTHON) -m pytest tests/e2e
+
+lint: $(VENV)/installed ## style and types
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/pyright
+
+check: $(VENV)/installed ## every mistake in the settings of STACK
+	@$(VENV)/bin/pxlctl check $(STACK)
+
+render: $(VENV)/installed ## the Kubernetes manifests of STACK, into build/manifests
+	@$(VENV)/bin/pxlctl render $(STACK)
+
+preview: $(VENV)/installed ## what `up` would change in STACK
+	@$(PYTHON) -m local preview $(STACK)
+
+checkov: $(VENV)/installed $(VENV)-checkov/installed ## a security scan of the manifests of STACK
+	@$(VENV)/bin/pxlctl render $(STACK)
+	@$(VENV)-checkov/bin/checkov --quiet --compact --skip-download --framework kubernetes -d build/manifests/$(STACK)
+
+schema: $(VENV)/installed ## writes the config schema into Pulumi.yaml, and docs/settings.md
+	@$(PYTHON) -m infra.settings.schema --write
+	@$(PYTHON) -m infra.settings.reference --write
+
+requirements: $(VENV)/installed ## compiles the requirements again, hashed, without any address
+	@for name in requirements requirements-dev requirements-checkov; do \
+	  env -u PIP_FIND_LINKS $(VENV)/bin/pip-compile --quiet --generate-hashes --allow-unsafe --no-header --no-annotate \
+	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras -o $$name.txt $$name.in || exit 1; \
+	done
+
+$(VENV)/installed: requirements-dev.txt pyproject.toml components/pyproject.toml
+	@./local/install.sh $(VENV) requirements-dev.txt
+	@PYTHONWARNINGS=ignore $(VENV)/bin/pip install --quiet --no-deps --no-build-isolation -e . -e components
+	@touch $@
+
+$(VENV)-checkov/installed: requirements-checkov.txt
+	@./local/install.sh $(VENV)-checkov requirements-checkov.txt
+	@touch $@

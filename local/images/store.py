@@ -1,0 +1,82 @@
+"""Built images in the cache: one folder an image, named by the hash of what it was built from."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local.build import locked, replacing
+from local.images.buildah import Buildah, Runner
+from local.images.recipes import Recipe
+from local.paths import cache_dir
+from operations.console import Step, step
+
+_ARCHIVE = "image.tar"
+
+
+def archive(name: str, key: str) -> Path:
+    """Where the OCI archive of a build is kept; its folder exists only once it is whole."""
+    return cache_dir() / f"images-{name}-{key}" / _ARCHIVE
+
+
+@contextmanager
+def building(runner: Runner) -> Iterator[tuple[Buildah, Path]]:
+    """buildah and a scratch folder, for one command of the machine at a time.
+
+    What a killed command left is removed first.
+    """
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    with locked(cache_dir() / "images.lock"):
+        for stale in cache_dir().glob(".images-work-*"):
+            shutil.rmtree(stale, ignore_errors=True)
+        work = Path(tempfile.mkdtemp(prefix=".images-work-", dir=cache_dir()))
+        try:
+            yield Buildah(runner, work), work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def keep(buildah: Buildah, reference: str, target: Path) -> None:
+    """Exports an image to its place in the cache, whole or not at all."""
+    with replacing(target.parent) as scratch:
+        buildah.export(reference, scratch / target.name)
+
+
+def ensure_recipe(buildah: Buildah, work: Path, recipe: Recipe) -> Path:
+    """The OCI archive of a recipe, built with its base if the cache lacks it.
+
+    Raises:
+        Problem: A download or a build failed, or the disk is full.
+    """
+    target = archive(recipe.name, recipe.fingerprint())
+    if target.is_file():
+        return target
+    arguments: dict[str, str] = {}
+    if recipe.base:
+        arguments["BASE"] = ensure_stored(buildah, work, recipe.base)
+    with step(f"building the image {recipe.name}", hint=recipe.hint) as current:
+        context = _lay_out(work, recipe, current)
+        current.update(recipe.hint)
+        buildah.build(recipe.reference, context, context / "Containerfile", arguments, current)
+        shutil.rmtree(context)
+        current.update("keeping it")
+        keep(buildah, recipe.reference, target)
+    return target
+
+
+def ensure_stored(buildah: Buildah, work: Path, recipe: Recipe) -> str:
+    """The reference of a recipe's image, with the image in buildah's storage."""
+    kept = ensure_recipe(buildah, work, recipe)
+    if not buildah.has(recipe.reference):
+        with step(f"loading the image {recipe.name}", hint="some seconds"):
+            buildah.load(kept, recipe.reference)
+    return recipe.reference
+
+
+def _lay_out(work: Path, recipe: Recipe, current: Step) -> Path:
+    context = work / recipe.name
+    shutil.copytree(recipe.folder, context)
+    for name, asset in recipe.assets.items():
+        asset.make(context / name, current)
+    return context

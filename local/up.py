@@ -1,0 +1,131 @@
+"""``make up``: from whatever is there to an app that answers, step by step, each of them idempotent."""
+
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from infra.settings import Settings, SettingsError, from_stack_file
+from infra.settings.model import RegistryKind
+from local import engine, images, platform, stackfile, stacks
+from local.engine import Engine
+from local.paths import CHECKOUT, State
+from local.platform import Platform
+from operations import deploy
+from operations.console import say, step, warn
+from operations.errors import Problem
+
+STACK = "dev"
+_ANSWER_SECONDS = 60
+
+
+def up(state: State, *, app: Path, port: int | None, context: str | None) -> str:
+    """Brings the dev stack up and returns where it answers.
+
+    Args:
+        state: The state folder.
+        app: Folder with the app's Dockerfile; built here, on the embedded node only.
+        port: The port of 127.0.0.1 that leads to the app; None for the one it had, at first 8080.
+        context: A context of the user's kubeconfig to deploy to instead of the embedded node.
+
+    Raises:
+        Problem: With what to do next; nothing is left that the next run trips over.
+    """
+    settings = _settings()
+    if context is None and settings.registry.kind is not RegistryKind.CLUSTER:
+        raise Problem(
+            "The embedded node cannot pull from a registry elsewhere.",
+            where=f"Pulumi.{STACK}.yaml: pxl:registry.kind = {settings.registry.kind.value}",
+            remedy="remove pxl:registry.kind, or use a cluster of your own: make up KUBE_CONTEXT=name",
+        )
+    used = engine.ensure()
+    target = platform.named(context) if context else platform.embedded(state, port)
+    used.plugins(state)
+    if target.node is None:
+        return _on_cluster(state, used, target, settings)
+    built = images.build_app(target.node, state, app)
+    repository = f"localhost:{settings.registry.node_port}/pxl/app"
+    if not images.answers(target.node, repository):
+        # The image needs the stack's registry before its digest can be released; what runs stays as it is.
+        _deploy(state, used, target, stackfile.setting(copy_of_stack_file(state), "pxl:release", "digest"))
+    with step("pushing the app's image", hint=repository):
+        images.push(target.node, built.archive, repository)
+    _deploy(state, used, target, built.digest)
+    url = f"http://127.0.0.1:{target.node.app_port}"
+    _wait_until_ready(url + _readiness(settings))
+    return url
+
+
+def deployment(state: State, used: Engine, target: Platform) -> deploy.Deployment:
+    """The dev stack on a platform, as the engine needs it."""
+    return deploy.Deployment(
+        project_dir=CHECKOUT,
+        stack=STACK,
+        env=used.env(state),
+        config_file=copy_of_stack_file(state),
+        kubeconfig=target.kubeconfig,
+        context=target.context,
+        namespace=_settings().namespace or f"pxl-{STACK}",
+    )
+
+
+def copy_of_stack_file(state: State) -> Path:
+    """The stack file that the engine reads and writes; the committed one stays clean."""
+    return state.path(f"Pulumi.{STACK}.yaml")
+
+
+def _settings() -> Settings:
+    source = CHECKOUT / f"Pulumi.{STACK}.yaml"
+    try:
+        return from_stack_file(source)
+    except SettingsError as error:
+        remedy = f"mend {source.name}, then: make check STACK={STACK}"
+        raise Problem("The settings cannot be used; nothing was touched.", why=str(error), remedy=remedy) from None
+
+
+def _on_cluster(state: State, used: Engine, target: Platform, settings: Settings) -> str:
+    if settings.release is None:
+        warn(f"Pulumi.{STACK}.yaml has no release: the stores come up, the app does not (docs/own-cluster.md)")
+    _deploy(state, used, target, None)
+    namespace = settings.namespace or f"pxl-{STACK}"
+    return f"kubectl --context {target.context} --namespace {namespace} port-forward service/api 8080:3000"
+
+
+def _deploy(state: State, used: Engine, target: Platform, digest: str | None) -> None:
+    copy = copy_of_stack_file(state)
+    stackfile.write_copy(CHECKOUT / copy.name, copy, target.additions(digest))
+    stacks.ensure(state, STACK, used.env(state), copy)
+    what = f"digest {digest[7:19]}" if digest else "what a release stands on"
+    with step(f"deploying stack {STACK}", hint=what):
+        deploy.up(deployment(state, used, target))
+
+
+def _readiness(settings: Settings) -> str:
+    default = "/health/ready" if settings.app.contract.value == "framework" else "/ready"
+    return settings.app.probes.readiness or default
+
+
+def _wait_until_ready(url: str) -> None:
+    """The way in as people use it, after the rollout: through the forwarded port."""
+    deadline, last = time.monotonic() + _ANSWER_SECONDS, ""
+    with step("waiting for the app to answer", hint=url):
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(url, timeout=3) as answer:  # always http on 127.0.0.1
+                    if answer.status == 200:
+                        return
+            except urllib.error.HTTPError as error:
+                last = f"{error.code} {error.read(300).decode(errors='replace')}"
+            except OSError as error:
+                last = str(error)
+            time.sleep(0.5)
+        raise Problem("The app was rolled out, but does not answer.", where=url, why=last, remedy="make status")
+
+
+def announce(url: str) -> None:
+    """What to do with it, on standard error; the URL alone goes to standard output."""
+    if url.startswith("http"):
+        say("")
+        say("  try:  curl " + url + "/ready")
+        say("        curl -X POST -H 'content-type: application/json' -d '{}' " + url + "/jobs")
+        say("  look: make status        end: make down")

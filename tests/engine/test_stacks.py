@@ -1,0 +1,156 @@
+"""Every stack on the real engine, without a cluster: previews, refusals, secrets."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.environments import ENVIRONMENTS
+from local import engine, stackfile, stacks
+from local.paths import CHECKOUT, State
+
+pytestmark = pytest.mark.engine
+
+DIGEST = "sha256:" + "c" * 64
+CANARY = "canary-7f3a9e51c2d84b60-of-at-least-thirty-two"
+ADDITIONS: dict[str, Any] = {
+    "pxl:images": {name: f"localhost:5000/pxl/{name}@{DIGEST}" for name in ("postgres", "redis", "registry")},
+    "pxl:release": {"digest": DIGEST},
+}
+# Nothing listens there: a preview must work all the same.
+KUBECONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "clusters": [{"name": "none", "cluster": {"server": "https://127.0.0.1:1"}}],
+    "users": [{"name": "none", "user": {"token": "none"}}],
+    "contexts": [
+        {"name": name, "context": {"cluster": "none", "user": "none"}} for name in ("none", "staging", "prod")
+    ],
+    "current-context": "none",
+}
+
+
+@dataclass
+class Workbench:
+    """A stack file that tests may write, and the engine that reads it."""
+
+    folder: Path
+    env: dict[str, str]
+    stack: str = "dev"
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"Pulumi.{self.stack}.yaml"
+
+    def select(self, stack: str, **settings: Any) -> None:
+        """Makes a stack from the committed file and some changes."""
+        self.stack = stack
+        kubeconfig = {"kubeconfig": str(self.folder / "kubeconfig")}
+        additions = {**ADDITIONS, "pxl:kubernetes": kubeconfig, **{f"pxl:{key}": to for key, to in settings.items()}}
+        stackfile.write_copy(CHECKOUT / self.file.name, self.file, additions)
+        stacks.ensure(State(self.folder), stack, self.env, self.file)
+
+    def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The engine's own command line, non-interactively."""
+        argv = ["pulumi", *arguments, "--non-interactive"]
+        if arguments[0] in ("up", "preview", "config"):
+            argv += ["--stack", self.stack, "--config-file", str(self.file)]
+        return subprocess.run(
+            argv, cwd=CHECKOUT, env=self.env, capture_output=True, text=True, timeout=120, check=False
+        )
+
+
+@pytest.fixture(scope="module")
+def workbench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    state = State(tmp_path_factory.mktemp("engine"))
+    used = engine.ensure()
+    used.plugins(state)
+    (state.folder / "kubeconfig").write_text(yaml.safe_dump(KUBECONFIG))
+    return Workbench(state.folder, used.env(state))
+
+
+@pytest.mark.parametrize("stack", ENVIRONMENTS)
+def test_every_stack_previews_without_a_cluster(workbench, stack):
+    workbench.select(stack)
+    done = workbench.pulumi("preview", "--json")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    steps = json.loads(done.stdout)["steps"]
+    kinds = {step["urn"].split("::")[2].split("$")[-1] for step in steps}
+    for wanted in ("kubernetes:core/v1:Namespace", "kubernetes:apps/v1:Deployment", "kubernetes:batch/v1:Job"):
+        assert wanted in kinds, f"{stack} must hold a {wanted}; it has {sorted(kinds)}"
+    stores = "kubernetes:apps/v1:StatefulSet" in kinds
+    assert stores is (stack == "dev"), "only dev runs its own stores"
+
+
+def test_a_stack_without_a_release_makes_what_it_stands_on(workbench):
+    workbench.select("dev")
+    file = yaml.safe_load(workbench.file.read_text())
+    del file["config"]["pxl:release"]
+    workbench.file.write_text(yaml.safe_dump(file))
+    done = workbench.pulumi("preview", "--json")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    kinds = [step["urn"].split("::")[2] for step in json.loads(done.stdout)["steps"]]
+    assert any(kind.endswith("pxl:index:ContainerRegistry") for kind in kinds), "the registry must come before a digest"
+    assert not any("pxl:index:Api" in kind for kind in kinds), "there is nothing to run yet"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"api": {"drainSecond": 5}}, ["Pulumi.dev.yaml", "pxl:api.drainSecond", "pxl:api.drainSeconds"]),
+        ({"release": {"digest": "latest"}}, ["pxl:release.digest", "latest", "tag"]),
+        ({"colour": "red"}, ["pxl:colour", "not a setting"]),
+        ({"postgres": {"tls": True}, "api": {"poolSize": 400}}, ["pxl:postgres.tls", "pxl:api.poolSize"]),
+    ],
+    ids=["a misspelled key", "a tag", "an unknown key", "two contradictions"],
+)
+def test_a_bare_pulumi_up_refuses_before_any_resource(workbench, settings, words):
+    workbench.select("dev", **settings)
+    done = workbench.pulumi("up", "--yes", "--skip-preview")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0, "a bad setting must stop the engine"
+    for word in words:
+        assert word in said, f"the message must name {word}:\n{said[-3000:]}"
+    assert "Traceback" not in said, "a user's mistake is no crash"
+    state = json.loads(workbench.pulumi("stack", "export", "--stack", "dev").stdout)
+    made = [item["type"] for item in state["deployment"].get("resources", [])]
+    assert [kind for kind in made if not kind.startswith("pulumi:pulumi:Stack")] == [], "nothing may have been made"
+
+
+def test_a_canary_secret_shows_neither_in_a_preview_nor_in_a_file(workbench):
+    workbench.select("dev")
+    for key in ("databasePassword", "redisPassword", "jwtSecret"):
+        done = workbench.pulumi("config", "set", "--secret", f"pxl:{key}", CANARY)
+        assert done.returncode == 0, done.stderr
+    for arguments in (["preview", "--diff"], ["preview", "--json"], ["preview", "--logtostderr", "-v=3"]):
+        done = workbench.pulumi(*arguments)
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert CANARY not in done.stdout + done.stderr, f"pulumi {' '.join(arguments)} shows a secret"
+    for path in workbench.folder.rglob("*"):
+        if path.is_file() and path.name != "passphrase":
+            assert CANARY not in path.read_text(errors="replace"), f"{path} holds a secret in plain text"
+
+
+def test_a_generated_secret_is_encrypted_in_the_state(workbench):
+    workbench.select("dev")
+    done = workbench.pulumi(
+        "up", "--yes", "--skip-preview", "--target", "**AppSecrets::secrets", "--target", "**RandomPassword**"
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    plain = json.loads(workbench.pulumi("stack", "export", "--stack", "dev", "--show-secrets").stdout)
+    drawn = [
+        json.loads(item["outputs"]["result"]["plaintext"])
+        for item in plain["deployment"]["resources"]
+        if item["type"].endswith("RandomPassword")
+    ]
+    assert len(drawn) == 3, "database, Redis and token secrets are drawn"
+    assert len(set(drawn)) == 3, "each its own"
+    stored = workbench.pulumi("stack", "export", "--stack", "dev").stdout
+    stored += "".join(
+        path.read_text(errors="replace") for path in (workbench.folder / "pulumi").rglob("*") if path.is_file()
+    )
+    assert not any(value in stored for value in drawn), "the state must hold them encrypted only"
