@@ -1,5 +1,6 @@
 """``make down``: what ``make up`` made goes; what it did not make is not looked at."""
 
+import contextlib
 import shutil
 
 from local import engine, node, platform, up
@@ -19,18 +20,28 @@ def down(state: State, *, context: str | None) -> None:
         Problem: Something could not be removed.
     """
     if context:
-        _leave_cluster(state, context)
+        _leave_cluster(state.for_context(context), context)
         return
-    if not state.folder.exists():
-        say("nothing to take away")
     with step("ending the node"):
         node.down(state)
-    shutil.rmtree(state.folder, ignore_errors=True)
+    for path in state.folder.iterdir() if state.folder.exists() else ():
+        if path == state.contexts:
+            say(f"left alone: stacks on clusters of your own ({', '.join(entry.name for entry in path.iterdir())})")
+        elif path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    with contextlib.suppress(OSError):
+        state.folder.rmdir()
 
 
 def _leave_cluster(state: State, context: str) -> None:
     target = platform.named(context)
+    if not up.copy_of_stack_file(state).exists():
+        say(f"nothing of this checkout's is on context {context}")
+        return
     used = engine.ensure()
     used.plugins(state)
     with step(f"removing stack {up.STACK} from context {context}"):
         deploy.destroy(up.deployment(state, used, target))
+    shutil.rmtree(state.folder)

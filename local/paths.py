@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+_CONTEXTS = "contexts"
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -35,6 +37,15 @@ class State:
             return cls(Path(named).resolve())
         base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
         return cls(base / "pxl" / f"{CHECKOUT.name}-{_short_hash(str(CHECKOUT))}")
+
+    def for_context(self, context: str) -> "State":
+        """The state of a stack on a cluster of the user's own: apart from the node's, and from other clusters'."""
+        return State(self.folder / _CONTEXTS / f"{re.sub(r'[^A-Za-z0-9.-]', '-', context)}-{_short_hash(context)}")
+
+    @property
+    def contexts(self) -> Path:
+        """The folder with the states of all such clusters; it outlives the node."""
+        return self.folder / _CONTEXTS
 
     @property
     def id(self) -> str:

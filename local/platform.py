@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kubernetes import config as kube
 
@@ -64,8 +64,10 @@ def named(context: str) -> Platform:
         contexts, _ = kube.list_kube_config_contexts()
     except kube.ConfigException as error:
         remedy = "name its file with KUBECONFIG, or leave KUBE_CONTEXT out for the embedded node"
-        raise Problem("There is no kubeconfig to take a context from.", why=str(error), remedy=remedy) from error
-    known = [str(item["name"]) for item in contexts]
+        raise Problem(
+            f"There is no kubeconfig to take the context {context!r} from.", why=str(error), remedy=remedy
+        ) from error
+    known = [str(item["name"]) for item in cast("list[dict[str, Any]]", contexts)]
     if context not in known:
         raise Problem(
             f"The kubeconfig has no context {context!r}.",

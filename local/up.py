@@ -39,10 +39,11 @@ def up(state: State, *, app: Path, port: int | None, context: str | None) -> str
             remedy="remove pxl:registry.kind, or use a cluster of your own: make up KUBE_CONTEXT=name",
         )
     used = engine.ensure()
-    target = platform.named(context) if context else platform.embedded(state, port)
+    if context:
+        return _on_cluster(state.for_context(context), used, platform.named(context), settings)
+    target = platform.embedded(state, port)
     used.plugins(state)
-    if target.node is None:
-        return _on_cluster(state, used, target, settings)
+    assert target.node is not None
     built = images.build_app(target.node, state, app)
     repository = f"localhost:{settings.registry.node_port}/pxl/app"
     if not images.answers(target.node, repository):
@@ -84,6 +85,7 @@ def _settings() -> Settings:
 
 
 def _on_cluster(state: State, used: Engine, target: Platform, settings: Settings) -> str:
+    used.plugins(state)
     if settings.release is None:
         warn(f"Pulumi.{STACK}.yaml has no release: the stores come up, the app does not (docs/own-cluster.md)")
     _deploy(state, used, target, None)

@@ -3,7 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from infra.settings.model import Delivery, EnvironmentName, RegistryKind, Settings, StoreKind
+from pxl_components.contracts import CONTRACTS, EnvironmentContract
+
+from infra.settings.model import Contract, Delivery, EnvironmentName, RegistryKind, Settings, StoreKind
+
+_FRAMEWORK_DRAIN_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -190,8 +194,40 @@ def _reserved_env(settings: Settings) -> Iterator[Contradiction]:
             )  # fmt: skip
 
 
+def _drain(settings: Settings) -> Iterator[Contradiction]:
+    if settings.app.contract is not Contract.FRAMEWORK:
+        return
+    for name in ("api", "worker"):
+        seconds = getattr(settings, name).drain_seconds
+        if seconds < _FRAMEWORK_DRAIN_SECONDS:
+            yield Contradiction(
+                (f"{name}.drainSeconds", "app.contract"), seconds,
+                f"is less than the {_FRAMEWORK_DRAIN_SECONDS} s that the framework takes, and it reads no other limit",
+                f"set {name}.drainSeconds to {_FRAMEWORK_DRAIN_SECONDS} or more",
+            )  # fmt: skip
+
+
+def _variables_twice(settings: Settings) -> Iterator[Contradiction]:
+    names = {**CONTRACTS[EnvironmentContract(settings.app.contract.value)].names, **settings.app.env_names}
+    concept_of: dict[str, str] = {}
+    for concept, variables in names.items():
+        for variable in variables:
+            if variable in concept_of:
+                yield Contradiction(
+                    (f"app.envNames.{concept}",), variable, f"already carries {concept_of[variable]}", "name it once"
+                )
+            concept_of[variable] = concept
+    for variable in settings.app.env:
+        if variable in concept_of:
+            yield Contradiction(
+                (f"app.env.{variable}",), settings.app.env[variable],
+                f"is set already: it carries {concept_of[variable]}",
+                f"remove it, or free the name with app.envNames.{concept_of[variable]}",
+            )  # fmt: skip
+
+
 RULES: tuple[Rule, ...] = (
-    _replicas, _connections, _stores, _tls, _secrets, _registry, _production, _reserved_env,
+    _replicas, _connections, _stores, _tls, _secrets, _registry, _production, _reserved_env, _drain, _variables_twice,
 )  # fmt: skip
 
 

@@ -99,6 +99,7 @@ FORMS = {
 """Each pattern in words, for messages."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+AppPort = Annotated[int, Field(ge=1024, le=65535)]  # below, a process needs a capability
 NodePort = Annotated[int, Field(ge=30000, le=32767)]
 DnsLabel = Annotated[str, Field(pattern=_DNS_LABEL)]
 EnvName = Annotated[str, Field(pattern=_ENV_NAME)]
@@ -214,7 +215,7 @@ class App(Section):
     """What the app expects from its surroundings."""
 
     contract: Contract = Field(Contract.GUIDE, description="names of the environment variables that the app reads")
-    port: Port | None = Field(None, description="TCP port of HTTP and WebSocket; default: that of the contract")
+    port: AppPort | None = Field(None, description="TCP port of HTTP and WebSocket; default: that of the contract")
     log_level: LogLevel = Field(description="the app's log level")
     probes: Probes = Field(default_factory=lambda: Probes.model_validate({}), description="paths that the kubelet asks")
     env_names: dict[Concept, list[EnvName]] = Field(

@@ -6,6 +6,7 @@ registry inside the node.
 - ``ensure(node, state)``: the images that the platform runs, by name.
 - ``build_app(node, state, context, build_args)``: an app from its Dockerfile.
 - ``push(node, archive, repository)``: an archive into a registry that the node can reach.
+- ``answers(node, repository)``: whether such a registry answers right now.
 - ``prepare(runner)``: only builds the platform's images; needs no running node.
 """
 

@@ -65,9 +65,7 @@ def _key(source: Context, arguments: Mapping[str, str]) -> str:
 
 
 def _build(buildah: Buildah, work: Path, source: Context, arguments: dict[str, str], key: str) -> None:
-    own_base = "BASE" in arguments
-    if not own_base:
-        arguments = {**arguments, "BASE": store.ensure_stored(buildah, work, NODE22)}
+    base = None if "BASE" in arguments else store.ensure_stored(buildah, work, NODE22)
     hint = "about 40 s the first time, some seconds after a change of the source"
     with step(f"building the app {source.folder.name}", hint=hint) as current:
         source.lay_out(work / "context")
@@ -75,7 +73,7 @@ def _build(buildah: Buildah, work: Path, source: Context, arguments: dict[str, s
         dockerfile = work / source.dockerfile.name
         shutil.copyfile(source.dockerfile, dockerfile)
         reference = f"localhost/pxl/app:{key}"
-        buildah.build(reference, work / "context", dockerfile, arguments, current, pull=own_base, layers=True)
+        buildah.build(reference, work / "context", dockerfile, arguments, current, base=base, layers=True)
         current.update("keeping it")
         store.keep(buildah, reference, store.archive("app", key))
     _prune(buildah)

@@ -6,6 +6,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -15,9 +16,30 @@ from operations.console import Step
 from operations.errors import Problem
 
 _TAIL_LINES = 15
+_FOLLOW_SECONDS = 0.25
 _INSTRUCTION = re.compile(r"(\[.*\] )?STEP \d+/\d+: ")
 _ERROR = re.compile(r"\b(error|ERR!|E|fatal|failed|cannot)\b.*\w")
 _FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Base:
+    """What an image is built on: ``ARG BASE`` of its Dockerfile.
+
+    Args:
+        reference: Its name in buildah's storage.
+        digest: Its digest as a registry knows it. Recorded in the image instead of the storage's own, which depends
+            on how the base came into the storage and would give the same source different digests.
+    """
+
+    reference: str
+    digest: str
+
+    @property
+    def options(self) -> list[str]:
+        """The options of ``buildah build``."""
+        annotation = f"org.opencontainers.image.base.digest={self.digest}"
+        return ["--build-arg", f"BASE={self.reference}", "--annotation", annotation, "--pull-never"]
 
 
 class Runner(Protocol):
@@ -54,7 +76,7 @@ class Buildah:
         arguments: Mapping[str, str],
         current: Step,
         *,
-        pull: bool = False,
+        base: Base | None,
         layers: bool = False,
     ) -> None:
         """Builds an image; the same context, base and arguments yield the same digest.
@@ -65,7 +87,7 @@ class Buildah:
             dockerfile: The Dockerfile, in the cache.
             arguments: Build arguments.
             current: Shows the instruction that is under way.
-            pull: Whether a base image that the storage lacks may be looked for elsewhere.
+            base: What it is built on; None if its Dockerfile or the arguments say so.
             layers: Whether each instruction is kept, so that the next build starts at what has changed.
 
         Raises:
@@ -81,7 +103,7 @@ class Buildah:
                 "0",
                 "--identity-label=false",
             ]
-            options += ["--pull" if pull else "--pull-never", "--format", "oci", "--logfile", str(log)]
+            options += ["--format", "oci", "--logfile", str(log), *(base.options if base else [])]
             options += trust.mounts(Path(scratch) / "trust")
             for name, value in sorted(arguments.items()):
                 options += ["--build-arg", f"{name}={value}"]
@@ -123,7 +145,7 @@ def _following(log: Path, current: Step) -> Iterator[None]:
     hint = current.detail
 
     def follow() -> None:
-        while not over.wait(0.5):
+        while not over.wait(_FOLLOW_SECONDS):
             steps = re.findall(r"^\[?.*?STEP (\d+/\d+): (.*)$", _read(log), re.MULTILINE)
             if steps:
                 count, instruction = steps[-1]

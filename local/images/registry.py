@@ -50,12 +50,8 @@ def push(node: Inside, archive: Path, repository: str, tag: str | None = None) -
 
 
 def answers(node: Inside, repository: str) -> bool:
-    """Whether the registry of a repository is there right now."""
-    try:
-        Registry(node, repository).wait(0)
-    except Problem:
-        return False
-    return True
+    """Whether the registry of a repository answers right now."""
+    return Registry(node, repository).answers()
 
 
 class Registry:
@@ -82,16 +78,17 @@ class Registry:
     def wait(self, seconds: float = _PATIENCE_SECONDS) -> None:
         """Returns when the registry answers; a fresh one may need a moment."""
         end = time.monotonic() + seconds
-        while True:
-            try:
-                status = self._request("GET", "/v2/")[0]
-            except Problem:
-                status = 0
-            if status == 200:
-                return
+        while not self.answers():
             if time.monotonic() > end:
-                raise self._problem(f"it answered {status}" if status else "nothing answers there")
+                raise self._problem("nothing answers there")
             time.sleep(0.5)
+
+    def answers(self) -> bool:
+        """Whether it speaks the registry's protocol."""
+        try:
+            return self._request("GET", "/v2/")[0] == 200
+        except Problem:
+            return False
 
     def digest(self, reference: str) -> str | None:
         """The digest behind a tag or digest; None when the registry lacks it."""

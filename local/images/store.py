@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.build import locked, replacing
-from local.images.buildah import Buildah, Runner
+from local.images.archive import digest_of
+from local.images.buildah import Base, Buildah, Runner
 from local.images.recipes import Recipe
 from local.paths import cache_dir
 from operations.console import Step, step
@@ -52,26 +53,24 @@ def ensure_recipe(buildah: Buildah, work: Path, recipe: Recipe) -> Path:
     target = archive(recipe.name, recipe.fingerprint())
     if target.is_file():
         return target
-    arguments: dict[str, str] = {}
-    if recipe.base:
-        arguments["BASE"] = ensure_stored(buildah, work, recipe.base)
+    base = ensure_stored(buildah, work, recipe.base) if recipe.base else None
     with step(f"building the image {recipe.name}", hint=recipe.hint) as current:
         context = _lay_out(work, recipe, current)
         current.update(recipe.hint)
-        buildah.build(recipe.reference, context, context / "Containerfile", arguments, current)
+        buildah.build(recipe.reference, context, context / "Containerfile", {}, current, base=base)
         shutil.rmtree(context)
         current.update("keeping it")
         keep(buildah, recipe.reference, target)
     return target
 
 
-def ensure_stored(buildah: Buildah, work: Path, recipe: Recipe) -> str:
-    """The reference of a recipe's image, with the image in buildah's storage."""
+def ensure_stored(buildah: Buildah, work: Path, recipe: Recipe) -> Base:
+    """A recipe's image as the base of another, with the image in buildah's storage."""
     kept = ensure_recipe(buildah, work, recipe)
     if not buildah.has(recipe.reference):
         with step(f"loading the image {recipe.name}", hint="some seconds"):
             buildah.load(kept, recipe.reference)
-    return recipe.reference
+    return Base(recipe.reference, digest_of(kept))
 
 
 def _lay_out(work: Path, recipe: Recipe, current: Step) -> Path:

@@ -45,20 +45,20 @@ class Platform:
     def env(self) -> dict[str, str]:
         return {**os.environ, "PXL_STATE": str(self.state)}
 
-    def command(self, *arguments: str, timeout: float = 1500) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, timeout: float = 1500, **env: str) -> subprocess.CompletedProcess[str]:
         """``python -m local …``, the command behind make, from the copy of the checkout."""
         return subprocess.run(
             [sys.executable, "-m", "local", *arguments],
             cwd=self.checkout,
-            env=self.env,
+            env={**self.env, **env},
             capture_output=True,
             text=True,
             timeout=timeout,
             check=False,
         )
 
-    def up(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self.command("up", "--port", str(self.port), *arguments)
+    def up(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return self.command("up", "--port", str(self.port), *arguments, **env)
 
     def kubectl(self, *arguments: str) -> Any:
         """An object or a list from the API server."""

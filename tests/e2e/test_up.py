@@ -3,7 +3,9 @@
 import base64
 import json
 import re
+import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.harness import NAMESPACE, Platform, finished_job, request
+from tests.e2e.harness import NAMESPACE, Platform, finished_job, free_port, request
 
 
 def generations(objects: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -152,20 +154,62 @@ def test_a_rollout_that_stalls_ends_with_the_reason_and_the_old_version_keeps_se
     assert platform.up().returncode == 0, "the mended stack must come up again"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--kube-context", "no-such-context"], ["no-such-context", "next:"]),
-        (["--app", "/no/such/app"], ["/no/such/app"]),
-    ],
-    ids=["an unknown context", "a folder without an app"],
-)
-def test_bad_input_gets_one_clear_message(platform: Platform, arguments, words):
-    done = platform.up(*arguments)
-    assert done.returncode == 1, "it must fail, without a crash"
-    assert "Traceback" not in done.stderr, done.stderr[-3000:]
+def test_an_unknown_context_is_refused_by_name(platform: Platform):
+    kubeconfig = str(next(platform.state.rglob("*kubeconfig*")))
+    done = platform.up("--kube-context", "no-such-context", KUBECONFIG=kubeconfig)
+    refused_with(done, "no-such-context", "pxl-", "next:")
+
+
+def test_a_folder_without_an_app_is_refused(platform: Platform):
+    refused_with(platform.up("--app", "/no/such/app"), "/no/such/app", "next:")
+
+
+def test_a_port_that_is_taken_is_named_with_its_holder(platform: Platform):
+    other = Platform(platform.checkout, platform.state.with_name("other"), free_port())
+    with socket.create_server(("127.0.0.1", other.port)):
+        done = other.up()
+    other.command("down", timeout=120)
+    refused_with(done, str(other.port), "PORT=", "next:")
+
+
+def test_a_user_who_is_not_root_is_told_so(platform: Platform):
+    done = subprocess.run(
+        ["setpriv", "--reuid=65534", "--clear-groups", sys.executable, "-m", "local", "up"],
+        cwd=platform.checkout, env={**platform.env, "PXL_STATE": "/tmp/pxl-nobody"}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    if "Permission denied" in done.stderr and "local" not in done.stdout:
+        pytest.skip("the checkout or the interpreter cannot be read by another user on this machine")
+    refused_with(done, "root", "next:")
+
+
+def test_bad_settings_are_refused_before_anything_is_touched(platform: Platform):
+    before = generations(platform.objects())
+    with platform.settings(api={"drainSecond": 5}):
+        done = platform.up()
+    refused_with(done, "Pulumi.dev.yaml", "pxl:api.drainSecond", "pxl:api.drainSeconds")
+    assert generations(platform.objects()) == before, "nothing may be touched"
+
+
+def test_a_full_disk_is_named_and_the_next_run_is_clean(platform: Platform, tmp_path: Path):
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(small)], check=True)
+    other = Platform(platform.checkout, small / "state", free_port())
+    try:
+        done = other.up()
+        other.command("down", timeout=120)
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+    refused_with(done, "space", "next:")
+
+
+def refused_with(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """One clear message and exit code 1, no crash."""
+    assert done.returncode == 1, f"it must fail with 1, not {done.returncode}:\n{done.stderr[-2000:]}"
+    assert "Traceback" not in done.stderr, f"a user's mistake is no crash:\n{done.stderr[-3000:]}"
     for word in words:
-        assert word in done.stderr, f"the message must name {word}: {done.stderr[-2000:]}"
+        assert word in done.stderr, f"the message must name {word!r}:\n{done.stderr[-2000:]}"
 
 
 def test_a_build_that_fails_changes_nothing(platform: Platform):

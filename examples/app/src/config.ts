@@ -78,7 +78,11 @@ class Reader {
     if (value === undefined) return limits.fallback;
     const number = Number(value);
     if (!/^\d+$/.test(value) || number < limits.min || number > limits.max) {
-      this.problems.push(`${name} must be a whole number from ${limits.min} to ${limits.max}, not ${JSON.stringify(value)}`);
+      // Kubernetes sets REDIS_PORT itself for a Service named redis, unless told not to.
+      const hint = value.startsWith("tcp://") ? " (a service link of Kubernetes: set enableServiceLinks: false)" : "";
+      this.problems.push(
+        `${name} must be a whole number from ${limits.min} to ${limits.max}, not ${JSON.stringify(value)}${hint}`,
+      );
       return limits.fallback;
     }
     return number;

@@ -29,30 +29,27 @@ def target(kubeconfig: str | None, context: str | None = None, cluster: str | No
     """Reads a kubeconfig.
 
     Args:
-        kubeconfig: Its contents or its path. None is refused: a stand-in does not use what the machine has set.
+        kubeconfig: Its contents or its path (several as in ``KUBECONFIG``). Without it, the machine's own is read, but
+            only for a context that is named: what happens to be the current one is never used.
         context: The context, where it is not the kubeconfig's current one.
         cluster: The cluster, where it is not the context's.
 
     Raises:
         Unreachable: When there is none, it cannot be read, or it leads elsewhere than a stand-in may go.
     """
-    import yaml  # noqa: PLC0415 - a plugin's start has to be quick
-
-    if not kubeconfig:
+    if not kubeconfig and not context:
         raise Unreachable("no kubeconfig was given, and the local stand-in does not use the machine's current context")
-    path = Path(kubeconfig).expanduser() if "\n" not in kubeconfig and not kubeconfig.lstrip().startswith("{") else None
     try:
-        config: Any = yaml.safe_load(path.read_text() if path else kubeconfig)
-        config["current-context"] = context or config.get("current-context")
-        entry = _named(config["contexts"], config["current-context"])["context"]
+        config = _read(kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
+        name = context or config["current-context"]
+        entry = _named(config["contexts"], name)["context"]
         entry["cluster"] = cluster or entry["cluster"]
         server = _named(config["clusters"], entry["cluster"])["cluster"]
-        _resolve_files(config, path.parent if path else Path.cwd())
     except OSError as error:
-        raise Unreachable(f"cannot read the kubeconfig {path}: {error.strerror}") from error
-    except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise Unreachable(f"the kubeconfig {path or ''} names no usable context: {error}") from error
-    found = Target(config, config["current-context"], server.get("server", ""), entry.get("namespace") or "default")
+        raise Unreachable(f"cannot read the kubeconfig {error.filename}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unreachable(f"the kubeconfig names no usable context: {error}") from error
+    found = Target(config, name, server.get("server", ""), entry.get("namespace") or "default")
     if not (_is_loopback(found.server) and "proxy-url" not in server) and not _is_allowed(found.context):
         raise Unreachable(
             f"the context {found.context} leads to {found.server}, and the local stand-in for the Kubernetes provider "
@@ -60,6 +57,27 @@ def target(kubeconfig: str | None, context: str | None = None, cluster: str | No
             "PXL_STANDIN_CONTEXT"
         )
     return found
+
+
+def _read(given: str) -> Obj:
+    import yaml  # noqa: PLC0415 - a plugin's start has to be quick
+
+    if "\n" in given or given.lstrip().startswith("{"):
+        files: list[tuple[Path, str]] = [(Path.cwd(), given)]
+    else:
+        paths = [Path(part).expanduser() for part in given.split(os.pathsep) if part]
+        files = [(path.parent, path.read_text()) for path in paths if len(paths) == 1 or path.exists()]
+    merged: Obj = {"clusters": [], "contexts": [], "users": []}
+    for folder, text in files:
+        try:
+            config: Any = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ValueError(f"it is no YAML: {error}") from error
+        _resolve_files(config, folder)
+        for group in ("clusters", "contexts", "users"):
+            merged[group] += config.get(group) or []
+        merged.setdefault("current-context", config.get("current-context"))
+    return merged
 
 
 def _resolve_files(config: Obj, folder: Path) -> None:

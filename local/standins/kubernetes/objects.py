@@ -103,6 +103,12 @@ def parse_id(resource_id: str) -> tuple[str | None, str]:
     return namespace or None, name
 
 
+def reference(api_version: str, kind: str, resource_id: str) -> Obj:
+    """As much of an object as it takes to find it."""
+    namespace, name = parse_id(resource_id)
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"namespace": namespace, "name": name}}
+
+
 def label(obj: Obj) -> str:
     """How messages call the object: ``Deployment default/web``."""
     return f"{obj.get('kind', 'object')} {id_of(obj)}"

@@ -17,6 +17,7 @@ from local.standins.kubernetes.objects import (
     is_namespaced,
     kind_of,
     parse_id,
+    reference,
     to_api,
 )
 from local.standins.kubernetes.readiness import is_awaited, verdict
@@ -212,13 +213,11 @@ class KubernetesProvider(Provider):
         inputs, olds = decode(request.inputs), decode(request.properties)
         known = plain(inputs) or plain(olds)
         api_version, kind = kind_of(request.urn, known)
-        namespace, name = parse_id(request.id)
         reached = self._reach()
         if isinstance(reached, Unreachable):
             return self._unreachable_read(reached)
-        sought = {"apiVersion": api_version, "kind": kind, "metadata": {"namespace": namespace, "name": name}}
         try:
-            live = apply.find(reached, sought)
+            live = apply.find(reached, reference(api_version, kind, request.id))
         except NoKind:
             live = None
         if live is None:
@@ -256,9 +255,7 @@ class KubernetesProvider(Provider):
             return empty_pb2.Empty()
         cluster = self._cluster()
         try:
-            live = apply.find(
-                cluster, {"apiVersion": api_version, "kind": kind, "metadata": {"namespace": namespace, "name": name}}
-            )
+            live = apply.find(cluster, reference(api_version, kind, request.id))
             if live is None:
                 return empty_pb2.Empty()
             cluster.delete(api_version, kind, namespace, name)

@@ -233,6 +233,8 @@ def test_an_autoscaler_owns_the_number_of_pods(deployed: Deployed):
     [
         ({"replicas": 2, "autoscaling": {"max_replicas": 3}}, ["replicas = 2 contradicts autoscaling"]),
         ({"replicas": 0}, ["replicas = 0", "from 1 to 1000"]),
+        ({"replicas": True}, ["replicas = True"]),
+        ({"replicas": 2.5}, ["replicas = 2.5"]),
         ({"autoscaling": {"min_replicas": 5, "max_replicas": 3}}, ["max_replicas = 3", "below min_replicas (5)"]),
         ({"autoscaling": {}}, ["autoscaling.max_replicas is missing"]),
         ({"autoscaling": {"max_replicas": 3, "cpu_percent": 101}}, ["cpu_percent = 101"]),

@@ -2,6 +2,8 @@
 
 import copy
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -336,11 +338,24 @@ def test_an_unusable_kubeconfig_is_a_cluster_out_of_reach(given: str | None) -> 
         target(given)
 
 
-def test_the_machines_own_current_context_is_never_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_the_machines_own_current_context_is_never_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "config").write_text(_kubeconfig("https://127.0.0.1:6443"))
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
     with pytest.raises(Unreachable, match="current context"):
         target(None)
+    assert target(None, "here").server == "https://127.0.0.1:6443", "a context that is named is another matter"
+    with pytest.raises(Unreachable, match="there"):
+        target(None, "there")
+
+
+def test_several_kubeconfigs_count_as_one_and_paths_in_them_are_relative_to_each(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(_kubeconfig("https://127.0.0.1:1", **{"certificate-authority": "ca.pem"}))
+    (tmp_path / "b").write_text(_kubeconfig("https://127.0.0.1:2").replace("here", "there").replace('"c"', '"d"'))
+    joined = os.pathsep.join([str(tmp_path / "missing"), str(tmp_path / "a"), str(tmp_path / "b")])
+    first = target(joined)
+    assert first.context == "here", "the first file's current context counts"
+    assert first.config["clusters"][0]["cluster"]["certificate-authority"] == str(tmp_path / "ca.pem")
+    assert target(joined, "there").server == "https://127.0.0.1:2"
 
 
 def test_a_stable_cluster_identifier_outlives_a_changed_kubeconfig() -> None:
