@@ -9,6 +9,7 @@ from infra.settings import Settings, SettingsError, from_stack_file
 from infra.settings.model import RegistryKind
 from local import engine, images, platform, stackfile, stacks
 from local.engine import Engine
+from local.node import host
 from local.paths import CHECKOUT, State
 from local.platform import Platform
 from operations import deploy
@@ -38,6 +39,9 @@ def up(state: State, *, app: Path, port: int | None, context: str | None) -> str
             where=f"Pulumi.{STACK}.yaml: pxl:registry.kind = {settings.registry.kind.value}",
             remedy="remove pxl:registry.kind, or use a cluster of your own: make up KUBE_CONTEXT=name",
         )
+    if context is None:
+        # Before anything that takes minutes.
+        host.require()
     used = engine.ensure()
     if context:
         return _on_cluster(state.for_context(context), used, platform.named(context), settings)
@@ -62,12 +66,18 @@ def deployment(state: State, used: Engine, target: Platform) -> deploy.Deploymen
     return deploy.Deployment(
         project_dir=CHECKOUT,
         stack=STACK,
-        env=used.env(state),
+        env=environment(state, used, target),
         config_file=copy_of_stack_file(state),
         kubeconfig=target.kubeconfig,
         context=target.context,
         namespace=_settings().namespace or f"pxl-{STACK}",
     )
+
+
+def environment(state: State, used: Engine, target: Platform) -> dict[str, str]:
+    """The engine's environment; a cluster that the user named is one that a stand-in may touch."""
+    env = used.env(state)
+    return env if target.node else {**env, "PXL_STANDIN_CONTEXT": target.context}
 
 
 def copy_of_stack_file(state: State) -> Path:

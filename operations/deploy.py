@@ -19,6 +19,7 @@ from operations.errors import Problem
 _CANCEL_SECONDS = 60
 # What the engine prints to show that it lives; the cluster's progress says more.
 _DOTS = re.compile(r"^@ [a-z ]+\.+$")
+_BEGINS = re.compile(r" (creating|updating|deleting|replacing)( replacement| original)? \(\d")
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def _run(
 
 
 def _attempt(deployment: Deployment, command: list[str], watched: bool, out: Callable[[str], None]) -> Finished:
-    printer = _Printer(out)
+    printer = _Printer(out, hushed=watched and deployment.watches)
     watcher = nullcontext()
     if watched and deployment.watches:
         watcher = rollout.watch(
@@ -176,15 +177,17 @@ def _attempt(deployment: Deployment, command: list[str], watched: bool, out: Cal
 class _Printer:
     """Two voices on one terminal: the engine's lines are indented, the cluster's are marked."""
 
-    def __init__(self, out: Callable[[str], None]) -> None:
+    def __init__(self, out: Callable[[str], None], *, hushed: bool) -> None:
+        """``hushed`` leaves out that something begins or goes on: the cluster's own lines say what it waits for."""
         self._out = out
+        self.hushed = hushed
         self._turn = threading.Lock()
         self._blank = True
 
     def engine(self, line: str) -> None:
         """A line of the engine; its dots are left out, and of several empty lines in a row one is kept."""
         with self._turn:
-            if _DOTS.match(line):
+            if _DOTS.match(line) or (self.hushed and _BEGINS.search(line)):
                 return
             if line.strip() or not self._blank:
                 self._out(f"    {line}" if line.strip() else "")

@@ -74,6 +74,10 @@ def _bootstrap_debian(target: Path, current: Step) -> None:
     # Dates of files are those of the packages, never of today.
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "0"}
     tail = deque[str](maxlen=12)
+    if not shutil.which("mmdebstrap"):
+        raise _problem(
+            "A minimal Debian could not be made.", "PATH", "mmdebstrap is missing", "apt-get install mmdebstrap"
+        )
     process = subprocess.Popen(
         argv,
         stdin=subprocess.PIPE,

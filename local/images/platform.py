@@ -36,7 +36,7 @@ def prepare(runner: Runner, names: Iterable[str] = PLATFORM) -> dict[str, Path]:
     if missing:
         with store.building(runner) as (buildah, work):
             for name in missing:
-                store.ensure_recipe(buildah, work, PLATFORM[name])
+                wanted[name] = store.ensure_recipe(buildah, work, PLATFORM[name])
     return wanted
 
 

@@ -50,17 +50,19 @@ def ensure_recipe(buildah: Buildah, work: Path, recipe: Recipe) -> Path:
     Raises:
         Problem: A download or a build failed, or the disk is full.
     """
-    target = archive(recipe.name, recipe.fingerprint())
+    # Read once: whoever edits a Containerfile during a build gets the image of what it was.
+    reference = recipe.reference
+    target = archive(recipe.name, reference.rpartition(":")[2])
     if target.is_file():
         return target
     base = ensure_stored(buildah, work, recipe.base) if recipe.base else None
     with step(f"building the image {recipe.name}", hint=recipe.hint) as current:
         context = _lay_out(work, recipe, current)
         current.update(recipe.hint)
-        buildah.build(recipe.reference, context, context / "Containerfile", {}, current, base=base)
+        buildah.build(reference, context, context / "Containerfile", {}, current, base=base)
         shutil.rmtree(context)
         current.update("keeping it")
-        keep(buildah, recipe.reference, target)
+        keep(buildah, reference, target)
     return target
 
 

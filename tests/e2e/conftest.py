@@ -12,6 +12,8 @@ from tests.e2e.harness import Platform, copy_of_checkout, free_port
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(pytest.mark.node)
+    # The test that ends the platform comes after all that use it.
+    items.sort(key=lambda item: item.name == "test_down_leaves_nothing")
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         label = {"pod-security.kubernetes.io/enforce": "restricted"}
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": label}}
         assert made.kubectl("apply", "-f", "-", data=namespace)[0] == 0
+        account = ["wait", "--for=create", "serviceaccount/default", "--timeout=30s"]
+        assert made.kubectl("-n", NAMESPACE, *account)[0] == 0, "a namespace without one admits no pod"
         yield made
     finally:
         node.down(state)
@@ -117,14 +119,20 @@ def test_postgres_is_set_up_from_the_official_images_variables(cluster: Cluster)
     check = ["pg_isready", "-q", "-h", "127.0.0.1", "-U", "pxl", "-d", "shop"]
     cluster.start(
         pod(
-            "postgres", cluster.images["postgres"], 999, folders, check, env=variables, args=["-c", "max_connections=7"]
+            "postgres",
+            cluster.images["postgres"],
+            999,
+            folders,
+            check,
+            env=variables,
+            args=["-c", "max_connections=17"],
         )
     )
     query = ["psql", "-h", "127.0.0.1", "-U", "pxl", "-d", "shop", "-tAc", "show max_connections"]
     # From another address than this pod's own loopback, the password counts.
     address = cluster.inside("postgres", "hostname", "-i")[1].split()[0]
     query[2] = address
-    assert cluster.inside("postgres", "env", f"PGPASSWORD={PASSWORD}", *query) == (0, "7\n")
+    assert cluster.inside("postgres", "env", f"PGPASSWORD={PASSWORD}", *query) == (0, "17\n")
     code, said = cluster.inside("postgres", "env", "PGPASSWORD=wrong", *query)
     assert code != 0
     assert "password authentication failed" in said

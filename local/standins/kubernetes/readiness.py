@@ -48,6 +48,25 @@ def condition(obj: Obj, name: str) -> Obj:
     return next((entry for entry in conditions if entry.get("type") == name), {})
 
 
+def left_over_seconds(before: Obj, now: Obj) -> float:
+    """How long a failed rollout in the status is not this change's fault.
+
+    A Deployment that goes back to an earlier ReplicaSet keeps the condition of the rollout that failed until its pods
+    move. Such a condition is old news for as long as a rollout may take to make progress.
+
+    Args:
+        before: The object as it was when this change was applied.
+        now: The live object.
+
+    Returns:
+        Seconds since the change during which the failure does not count; 0 for a failure of this change.
+    """
+    then, since = condition(before, "Progressing"), condition(now, "Progressing")
+    if then.get("reason") != "ProgressDeadlineExceeded" or then.get("lastUpdateTime") != since.get("lastUpdateTime"):
+        return 0.0
+    return float(now["spec"].get("progressDeadlineSeconds", 600))
+
+
 def _is_true(obj: Obj, name: str) -> bool:
     return condition(obj, name).get("status") == "True"
 

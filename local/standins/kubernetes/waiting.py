@@ -7,7 +7,7 @@ from collections.abc import Callable
 from local.standins.kubernetes.client import ApiError, Cluster, NoKind
 from local.standins.kubernetes.kubeconfig import Unreachable
 from local.standins.kubernetes.objects import Obj, annotation, label
-from local.standins.kubernetes.readiness import is_awaited, verdict
+from local.standins.kubernetes.readiness import Verdict, is_awaited, left_over_seconds, verdict
 from local.standins.kubernetes.reasons import explain
 
 _DEFAULT_SECONDS = 600.0
@@ -74,6 +74,8 @@ def until_ready(
         waited = time.monotonic() - started
         is_refused = "FailedCreate" in now.waiting
         refused_since = (refused_since or time.monotonic()) if is_refused else None
+        if now.failed and waited < left_over_seconds(obj, live):
+            now = Verdict(False, "an earlier rollout failed; waiting for this one to move")
         if now.failed:
             raise NotReady(live, [f"{label(live)} failed: {now.failed}", *explain(cluster, live)])
         if refused_since and time.monotonic() - refused_since > _REFUSED_SECONDS:

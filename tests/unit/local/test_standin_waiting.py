@@ -7,7 +7,7 @@ import pytest
 
 from local.standins.kubernetes import apply, waiting
 from local.standins.kubernetes.client import ApiError, NoKind, Resource
-from local.standins.kubernetes.readiness import Verdict, container_problems, verdict
+from local.standins.kubernetes.readiness import Verdict, container_problems, left_over_seconds, verdict
 from local.standins.kubernetes.reasons import explain
 
 
@@ -323,3 +323,19 @@ def test_a_field_conflict_says_who_and_what_to_do() -> None:
 @pytest.mark.parametrize("api", [FakeApi(GONE, kinds=False), FakeApi(MAP)])
 def test_a_create_that_cannot_be_previewed_is_no_error(api: Any) -> None:
     assert apply.preview_create(api, MAP, "m") is None, "the definition or the deletion comes in the same run"
+
+
+def _stalled(at: str, deadline: int = 30) -> dict[str, Any]:
+    entry = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "lastUpdateTime": at}
+    return _workload("Deployment", {"conditions": [entry]}, replicas=2, progressDeadlineSeconds=deadline)
+
+
+def test_a_rollout_that_failed_before_this_change_does_not_fail_it():
+    seconds = left_over_seconds(_stalled("10:00"), _stalled("10:00"))
+    assert seconds == 30, "going back to the old version keeps the condition until its pods move"
+
+
+def test_a_rollout_that_fails_after_this_change_fails_it_at_once():
+    assert left_over_seconds(_stalled("10:00"), _stalled("10:05")) == 0, "it failed again, under this change"
+    healthy = _workload("Deployment", DONE, replicas=2)
+    assert left_over_seconds(healthy, _stalled("10:05")) == 0, "it was fine before this change"
