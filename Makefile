@@ -27,7 +27,7 @@ status: $(VENV)/installed ## what runs, and where
 
 test: $(VENV)/installed lint ## everything that needs no root and no cluster
 	@$(PYTHON) -m local engine
-	@$(PYTHON) -m pytest tests/unit tests/engine
+	@$(PYTHON) -m pytest tests/unit tests/process tests/engine
 
 unit: $(VENV)/installed ## the tests that need nothing but Python, in a few seconds
 	@$(PYTHON) -m pytest tests/unit

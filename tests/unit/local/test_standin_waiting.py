@@ -11,6 +11,12 @@ from local.standins.kubernetes.readiness import Verdict, container_problems, lef
 from local.standins.kubernetes.reasons import explain
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scripted API server answers at once: nothing is gained by looking at it slowly."""
+    monkeypatch.setattr(waiting, "_FIRST_LOOK_SECONDS", 0.001)
+
+
 def _workload(kind: str, status: dict[str, Any], api: str = "apps/v1", **spec: Any) -> dict[str, Any]:
     metadata = {"name": "web", "namespace": "shop", "generation": 2, "uid": "1"}
     return {
