@@ -11,7 +11,7 @@ CONTEXT_OPTION = $(if $(KUBE_CONTEXT),--kube-context '$(KUBE_CONTEXT)')
 # Compiled modules and rewritten assertions are kept: the next run of the tests takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down status test unit engine e2e lint check render preview checkov schema requirements
+.PHONY: help up down status test unit process stacks engine e2e lint check render preview checkov schema requirements
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,12 +25,24 @@ down: $(VENV)/installed ## takes away all that `make up` made
 status: $(VENV)/installed ## what runs, and where
 	@$(PYTHON) -m local status
 
-test: $(VENV)/installed lint ## everything that needs no root and no cluster
-	@$(PYTHON) -m local engine
-	@$(PYTHON) -m pytest tests/unit tests/process tests/engine
+test: $(VENV)/installed ## everything that needs no root and no cluster
+	@$(PYTHON) -m local engine >/dev/null
+	@echo "style, types and tests, two at a time (about a minute)"
+	@$(MAKE) --no-print-directory -j2 --output-sync=target lint unit process stacks engine
 
 unit: $(VENV)/installed ## the tests that need nothing but Python, in a few seconds
 	@$(PYTHON) -m pytest tests/unit
+
+process: $(VENV)/installed ## the tests that start processes, some seconds
+	@$(PYTHON) -m pytest tests/process
+
+stacks: $(VENV)/installed ## every stack on the real engine, without a cluster
+	@$(PYTHON) -m local engine >/dev/null
+	@$(PYTHON) -m pytest tests/engine/test_stacks.py
+
+engine: $(VENV)/installed ## the plugins and pages on the real engine, without a cluster
+	@$(PYTHON) -m local engine >/dev/null
+	@$(PYTHON) -m pytest tests/engine --ignore=tests/engine/test_stacks.py
 
 e2e: $(VENV)/installed ## the tests on a real node: root, some 15 minutes
 	@$(PYTHON) -m pytest tests/e2e
