@@ -27,8 +27,8 @@ status: $(VENV)/installed ## what runs, and where
 
 test: $(VENV)/installed ## everything that needs no root and no cluster
 	@$(PYTHON) -m local engine >/dev/null
-	@echo "style, types and tests, two at a time (about a minute)"
-	@$(MAKE) --no-print-directory -j2 --output-sync=target lint unit process stacks engine
+	@echo "style, types and tests, three at a time (about a minute)"
+	@$(MAKE) --no-print-directory -j3 --output-sync=target lint unit process stacks engine
 
 unit: $(VENV)/installed ## the tests that need nothing but Python, in a few seconds
 	@$(PYTHON) -m pytest tests/unit

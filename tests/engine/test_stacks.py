@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Workbench:
     folder: Path
     env: dict[str, str]
     stack: str = "dev"
+    made: set[str] = field(default_factory=set)
 
     @property
     def file(self) -> Path:
@@ -52,7 +53,11 @@ class Workbench:
         kubeconfig = {"kubeconfig": str(self.folder / "kubeconfig")}
         additions = {**ADDITIONS, "pxl:kubernetes": kubeconfig, **{f"pxl:{key}": to for key, to in settings.items()}}
         stackfile.write_copy(CHECKOUT / self.file.name, self.file, additions)
-        stacks.ensure(State(self.folder), stack, self.env, self.file)
+        if stack in self.made:
+            stackfile.take_over_keys(self.folder / "project" / self.file.name, self.file)
+        else:
+            stacks.ensure(State(self.folder), stack, self.env, self.file)
+            self.made.add(stack)
 
     def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The engine's own command line, non-interactively."""
