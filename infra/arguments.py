@@ -11,6 +11,7 @@ from pxl_components import (
     ContainerRegistryArgs,
     EnvironmentContract,
     ExternalEgress,
+    ExternalTrafficPolicy,
     GeneratedSecret,
     IngressSource,
     IsolatedNamespaceArgs,
@@ -25,7 +26,7 @@ from pxl_components import (
     WorkerArgs,
 )
 
-from infra.settings import Settings
+from infra.settings import Settings, default_namespace
 from infra.settings.model import Delivery, RegistryKind, Release, Replicas, StoreKind
 from infra.settings.model import Resources as ResourceSettings
 
@@ -53,7 +54,14 @@ def labels(settings: Settings, stack: str) -> dict[str, str]:
 
 def namespace(settings: Settings, stack: str) -> IsolatedNamespaceArgs:
     """The namespace that holds everything of the stack."""
-    return {"namespace_name": settings.namespace or f"pxl-{stack}", "labels": labels(settings, stack)}
+    args: IsolatedNamespaceArgs = {
+        "namespace_name": settings.namespace or default_namespace(stack),
+        "dns_namespace": settings.network.dns_namespace,
+        "labels": labels(settings, stack),
+    }
+    if settings.network.dns_cidrs:
+        args["dns_cidrs"] = settings.network.dns_cidrs
+    return args
 
 
 def secrets(settings: Settings, stack: str, namespace: pulumi.Input[str]) -> AppSecretsArgs:
@@ -117,7 +125,7 @@ def redis(settings: Settings, stack: str, namespace: pulumi.Input[str], app_secr
         "labels": labels(settings, stack),
     }
     if wanted.kind is StoreKind.EPHEMERAL:
-        # A third on top of the data: the append-only file is rewritten by a copy of the process.
+        # As much again on top of the data: the append-only file is rewritten by a copy of the process.
         args["ephemeral"] = {
             "image": settings.images.redis or "",
             "max_memory": f"{wanted.max_memory_mb}Mi",
@@ -218,6 +226,7 @@ class Workloads:
             args["cluster_workers"] = app.cluster_workers
         if api.node_port is not None:
             args["node_port"] = api.node_port
+            args["external_traffic_policy"] = ExternalTrafficPolicy(api.external_traffic_policy.value)
         return args
 
     def worker(self) -> WorkerArgs:
@@ -279,7 +288,15 @@ class Workloads:
         ]
 
     def _ingress(self) -> list[IngressSource]:
-        return [{"name": "clients", "cidrs": self._settings.network.ingress_cidrs or ["0.0.0.0/0"]}]
+        network = self._settings.network
+        if not network.ingress_cidrs and not network.ingress_namespaces:
+            return [{"name": "clients", "cidrs": ["0.0.0.0/0"]}]
+        callers: list[IngressSource] = [
+            {"name": f"{name[:58]}-pods", "namespace": name} for name in dict.fromkeys(network.ingress_namespaces)
+        ]
+        if network.ingress_cidrs:
+            callers.append({"name": "clients", "cidrs": network.ingress_cidrs})
+        return callers
 
 
 def _resources(wanted: ResourceSettings) -> Resources:

@@ -23,6 +23,7 @@ DIFFERENCES: dict[str, tuple[Any, Any, Any]] = {
     "worker.drainSeconds":       (10,                    60,                      60),
     "postgres.kind":             ("ephemeral",           "external",              "external"),
     "postgres.tls":              (False,                 True,                    True),
+    "postgres.maxConnections":   (200,                   100,                     100),
     "redis.kind":                ("ephemeral",           "external",              "external"),
     "registry.kind":             ("cluster",             "none",                  "none"),
     "secrets.delivery":          ("direct",              "externalSecrets",       "externalSecrets"),

@@ -50,7 +50,7 @@ COMMON: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "queueConcurrency": ("QUEUE_CONCURRENCY",),
         "dbPool": ("DB_POOL_SIZE",),
         "dbSslMode": ("PGSSLMODE",),
-        "caFile": ("NODE_EXTRA_CA_CERTS",),
+        "caFile": ("NODE_EXTRA_CA_CERTS", "PGSSLROOTCERT"),
     }
 )
 

@@ -16,6 +16,9 @@ from pxl_components.workload import Scale
 
 _SCALE_DOWN_STABILISATION_SECONDS = 300
 _HISTORY = 5
+# An autoscaler that was switched off, or whoever scaled by hand, still owns the number: taking it back is no conflict.
+_FIXED_REPLICAS = {"pulumi.com/patchForce": "true"}
+_POD_START_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,20 @@ def deploy(
         after: What must be there before the pods, such as the network policies.
     """
     account = service_account(parent, name, spec.identity, spec.namespace)
+    notes = {**pod_notes(spec), **scanner_notes(container)}
+    if scale.replicas is not None:
+        notes |= _FIXED_REPLICAS
     deployment = kubernetes.apps.v1.Deployment(
         f"{name}-deployment",
-        metadata=spec.identity.metadata(spec.namespace, notes={**pod_notes(spec), **scanner_notes(container)}),
+        metadata=spec.identity.metadata(spec.namespace, notes=notes),
         spec=_deployment(spec, container, account, scale, rollout),
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=after, custom_timeouts=_timeouts(rollout)),
+        opts=pulumi.ResourceOptions(
+            parent=parent,
+            depends_on=after,
+            custom_timeouts=_timeouts(rollout, scale),
+            # Without it, a number that was fixed before would be taken back when an autoscaler takes over: to one pod.
+            ignore_changes=["spec.replicas"] if scale.replicas is None else None,
+        ),
     )
     if scale.replicas is None:
         _autoscaler(parent, name, spec, deployment, scale)
@@ -89,9 +101,11 @@ def service_account(
     return made.metadata.apply(lambda metadata: str(metadata.name))
 
 
-def _timeouts(rollout: Rollout) -> pulumi.CustomTimeouts:
-    # The Deployment itself reports a rollout that makes no progress; the engine waits a little longer to hear why.
-    wait = f"{rollout.progress_deadline_seconds + 60}s"
+def _timeouts(rollout: Rollout, scale: Scale) -> pulumi.CustomTimeouts:
+    # The Deployment itself reports a rollout that makes no progress; the engine waits a little longer to hear why. The
+    # deadline starts anew with every pod that is ready, and they come one after the other.
+    pods = scale.max_replicas * (rollout.min_ready_seconds + _POD_START_SECONDS)
+    wait = f"{rollout.progress_deadline_seconds + pods + 60}s"
     return pulumi.CustomTimeouts(create=wait, update=wait)
 
 
@@ -134,7 +148,10 @@ def _autoscaler(
             },
             "min_replicas": scale.min_replicas,
             "max_replicas": scale.max_replicas,
-            "metrics": [_metric("cpu", scale.cpu_percent), _metric("memory", scale.memory_percent)],
+            "metrics": [
+                _metric("cpu", scale.cpu_percent),
+                *([] if scale.memory_percent is None else [_metric("memory", scale.memory_percent)]),
+            ],
             "behavior": {"scale_down": {"stabilization_window_seconds": _SCALE_DOWN_STABILISATION_SECONDS}},
         },
         opts=pulumi.ResourceOptions(parent=parent),

@@ -34,7 +34,7 @@ class DatabaseConnection(TypedDict):
     password_secret: SecretKeyRef
     """Where the password is."""
     ssl_mode: NotRequired[str]
-    """``PGSSLMODE`` for the driver, such as ``require``; default: not set."""
+    """``PGSSLMODE`` for the driver, such as ``verify-full``; default: not set."""
     ca_config_map: NotRequired[Input[str]]
     """Name of a ConfigMap whose key ``ca.pem`` is the authority that signed the server's certificate."""
 

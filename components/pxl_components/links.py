@@ -21,6 +21,7 @@ from pxl_components.endpoints import EgressSpec, SourceSpec, Target, read_extern
 from pxl_components.labels import Identity
 from pxl_components.validation import Arguments
 
+ANYBODY = "0.0.0.0/0"
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 
@@ -35,11 +36,17 @@ class Links:
     @staticmethod
     def read(args: Arguments, *, egress: bool = True, sources: bool = False) -> "Links":
         """Reads ``connects_to``, and where the component has them ``external_egress`` and ``ingress_from``."""
-        return Links(
+        links = Links(
             read_links(args),
             read_external_egress(args) if egress else [],
             read_sources(args) if sources else [],
         )
+        taken = [target.name for target in links.targets if isinstance(target, Target)]
+        for outside in links.egress:
+            if outside.name in taken:
+                problem = "is also the name of a link in connects_to"
+                raise args.error("external_egress", outside.name, problem, "policies are named after it: rename it")
+        return links
 
 
 class Pods(NamedTuple):
@@ -126,11 +133,11 @@ def egress_policy(
 def ingress_policy(
     pods: dict[str, str], peers: list[NetworkPolicyPeerArgsDict], ports: list[NetworkPolicyPortArgsDict]
 ) -> NetworkPolicySpecArgsDict:
-    """Lets the peers into the pods."""
+    """Lets the peers into the pods; no peers means anybody."""
     return {
         "pod_selector": {"match_labels": pods},
         "policy_types": ["Ingress"],
-        "ingress": [{"from_": peers, "ports": ports}],
+        "ingress": [{"from_": peers, "ports": ports} if peers else {"ports": ports}],
     }
 
 
@@ -159,5 +166,9 @@ def _outside(pods: Pods, outside: EgressSpec) -> NetworkPolicySpecArgsDict:
 
 
 def _from(pods: Pods, source: SourceSpec, port: int | None) -> NetworkPolicySpecArgsDict:
-    peers = cidr_peers(source.cidrs) if source.namespace is None else [pods_peer(source.namespace, source.pod_labels)]
+    if source.namespace is not None:
+        peers = [pods_peer(source.namespace, source.pod_labels)]
+    else:
+        # A range of addresses matches no IPv6 client and, with some network plugins, no pod: anybody is a rule without.
+        peers = [] if ANYBODY in source.cidrs else cidr_peers(source.cidrs)
     return ingress_policy(pods.identity.selector, peers, tcp(*([] if port is None else [port])))

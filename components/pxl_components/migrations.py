@@ -21,6 +21,8 @@ _SKIPS = {
     "CKV_K8S_8": "a Job ends by itself or at its deadline",
     "CKV_K8S_9": "a Job receives no traffic",
 }
+# A Job that has failed stays so: without this, every later deployment of the digest would find the same failure.
+_AGAIN_AFTER_FAILURE = {"pulumi.com/replaceUnready": "true"}
 
 
 class MigrationsArgs(TypedDict):
@@ -93,7 +95,9 @@ class Migrations(pulumi.ComponentResource):
         notes = pod_notes(spec.app)
         return kubernetes.batch.v1.Job(
             name,
-            metadata=spec.app.identity.metadata(spec.app.namespace, notes={**notes, **scanner_notes(container)}),
+            metadata=spec.app.identity.metadata(
+                spec.app.namespace, notes={**notes, **scanner_notes(container), **_AGAIN_AFTER_FAILURE}
+            ),
             # No ttl_seconds_after_finished: a Job that deletes itself reads as drift and would run again.
             spec={
                 "backoff_limit": spec.backoff_limit,
@@ -103,11 +107,13 @@ class Migrations(pulumi.ComponentResource):
                     "spec": pod,
                 },
             },
-            # A Job's pod template cannot change: another one takes its place, and the old one goes afterwards.
+            # A Job's pod template cannot change: another one takes its place. The old one goes first, because it may
+            # still run after an interrupted deployment, and two migrations at a time must never be.
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=after,
                 replace_on_changes=["spec"],
+                delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait),
             ),
         )

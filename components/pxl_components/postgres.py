@@ -238,7 +238,8 @@ class _Spec:
             "password_secret": password,
         }
         if self.external is not None and self.external.tls:
-            connection["ssl_mode"] = "require"
+            # Not "require": to libpq, and to the next major version of pg, that encrypts without verifying.
+            connection["ssl_mode"] = "verify-full"
         return connection
 
     def claim(self) -> PersistentVolumeClaimArgsDict | None:

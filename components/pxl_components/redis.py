@@ -34,7 +34,7 @@ class EphemeralRedis(TypedDict):
     max_memory: NotRequired[str]
     """What the data may take as a Kubernetes quantity, below the memory limit; default: 3/4 of that limit."""
     storage: NotRequired[str]
-    """Upper limit of the append-only file as a Kubernetes quantity; default ``1Gi``."""
+    """Upper limit of the append-only file as a Kubernetes quantity; default: 4 times the data, at least ``1Gi``."""
 
 
 class ExternalRedis(TypedDict):
@@ -127,14 +127,15 @@ class _Ephemeral:
 
     @staticmethod
     def read(given: Arguments) -> "_Ephemeral":
-        storage = read_quantity(given, "storage", "1Gi")
         wanted = quantities.parse(read_quantity(given, "max_memory", "192Mi"))
         # Rewriting the append-only file forks: the pod needs room for a copy of what changes meanwhile.
         room = f"{max(256, math.ceil(2 * wanted / _MEBI))}Mi" if given.has("max_memory") else "256Mi"
-        resources = with_room_for(given, storage, cpu="50m", memory=room)
-        limit = quantities.parse(resources.memory_limit)
+        limit = quantities.parse(ResourceSpec.read(given, cpu="50m", memory=room).memory_limit)
         if not given.has("max_memory"):
             wanted = limit * 3 / 4
+        # The file grows to twice the data before it is rewritten, and both lie there until the new one is whole.
+        storage = read_quantity(given, "storage", f"{max(1024, math.ceil(4 * wanted / _MEBI))}Mi")
+        resources = with_room_for(given, storage, cpu="50m", memory=room)
         if wanted >= limit:
             problem = f"is not below the memory limit ({resources.memory_limit}): the pod would be killed first"
             raise given.error("max_memory", given.values["max_memory"], problem, "lower it, or raise the limit")

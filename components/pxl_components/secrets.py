@@ -19,6 +19,7 @@ _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _STORE_KIND = re.compile("ClusterSecretStore|SecretStore")
 _STORE_FORM = "ClusterSecretStore or SecretStore"
 _INTERVAL = re.compile(r"([0-9]+(h|m|s))+")
+_FETCH_TIMEOUT = "120s"
 _DIRECT_ONLY = ("values", "generate")
 _EXTERNAL_ONLY = ("external_store", "external_keys", "external_prefix", "refresh_interval")
 
@@ -145,7 +146,8 @@ class AppSecrets(pulumi.ComponentResource):
             f"{name}-external",
             api_version="external-secrets.io/v1",
             kind="ExternalSecret",
-            metadata=dict(identity.metadata(spec.namespace)),
+            # Without it, pods would be the first to notice that the store lacks a key.
+            metadata=dict(identity.metadata(spec.namespace, notes={"pulumi.com/waitFor": "condition=Ready"})),
             spec={
                 "refreshInterval": spec.refresh_interval,
                 "secretStoreRef": {"kind": spec.store_kind, "name": spec.store_name},
@@ -155,7 +157,9 @@ class AppSecrets(pulumi.ComponentResource):
                     for key in spec.external_keys
                 ],
             },
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(
+                parent=self, custom_timeouts=pulumi.CustomTimeouts(create=_FETCH_TIMEOUT, update=_FETCH_TIMEOUT)
+            ),
         )
         # The operator gives the Secret this name; whoever reads it waits for the ExternalSecret.
         return made.urn.apply(lambda _: name)

@@ -71,7 +71,9 @@ class Arguments:
             if key not in known:
                 close = difflib.get_close_matches(key, known, n=1)
                 remedy = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"
-                raise self.error(key, self.values[key], "does not exist", remedy)
+                # Texts are not shown: one may be a secret under a misspelled name.
+                shown = self.values[key] if isinstance(self.values[key], int | float) else None
+                raise self.error(key, shown, "does not exist", remedy)
 
     def error(self, key: str, value: object, problem: str, remedy: str) -> ArgumentError:
         """The error for one argument; a secret's value is never passed in here."""

@@ -57,7 +57,7 @@ class Autoscaling(TypedDict):
     cpu_percent: NotRequired[int]
     """Mean CPU in percent of the request to aim for, 1-100; default 70."""
     memory_percent: NotRequired[int]
-    """Mean memory in percent of the request to aim for, 1-100; default 80."""
+    """Mean memory in percent of the request to aim for, 1-100; default none: Node's heap does not shrink with load."""
 
 
 class ContainerProbes(NamedTuple):
@@ -197,7 +197,7 @@ class Scale:
     min_replicas: int
     max_replicas: int
     cpu_percent: int
-    memory_percent: int
+    memory_percent: int | None
 
     @staticmethod
     def read(args: Arguments) -> "Scale":
@@ -209,14 +209,14 @@ class Scale:
         auto = args.group("autoscaling", Autoscaling)
         if auto is None:
             replicas = args.integer("replicas", 2, 1, 1000)
-            return Scale(replicas, replicas, replicas, 0, 0)
+            return Scale(replicas, replicas, replicas, 0, None)
         if args.has("replicas"):
             remedy = "remove it, or remove autoscaling: a fixed number would undo the autoscaler's at every update"
             raise args.error("replicas", args.values["replicas"], "contradicts autoscaling", remedy)
         low, high = auto.integer("min_replicas", 2, 1, 1000), auto.integer("max_replicas", 2, 1, 1000)
         if low > high:
             raise auto.error("max_replicas", high, f"is below min_replicas ({low})", "raise it, or lower the minimum")
-        cpu, memory = auto.integer("cpu_percent", 70, 1, 100), auto.integer("memory_percent", 80, 1, 100)
+        cpu, memory = auto.integer("cpu_percent", 70, 1, 100), auto.optional_integer("memory_percent", 1, 100)
         return Scale(None, low, high, cpu, memory)
 
 

@@ -6,6 +6,14 @@
 
 from infra.settings.mistakes import Mistake, SettingsError
 from infra.settings.model import Settings
-from infra.settings.sources import check_stack_file, from_engine, from_stack_file
+from infra.settings.sources import check_stack_file, default_namespace, from_engine, from_stack_file
 
-__all__ = ["Mistake", "Settings", "SettingsError", "check_stack_file", "from_engine", "from_stack_file"]
+__all__ = [
+    "Mistake",
+    "Settings",
+    "SettingsError",
+    "check_stack_file",
+    "default_namespace",
+    "from_engine",
+    "from_stack_file",
+]

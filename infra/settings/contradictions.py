@@ -1,13 +1,28 @@
 """Settings that are fine alone and cannot hold together."""
 
+import ipaddress
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pxl_components.contracts import CONTRACTS, EnvironmentContract
 
-from infra.settings.model import Contract, Delivery, EnvironmentName, RegistryKind, Settings, StoreKind
+from infra.settings.model import (
+    Contract,
+    Delivery,
+    EnvironmentName,
+    ExternalTrafficPolicy,
+    RegistryKind,
+    Settings,
+    StoreKind,
+)
 
 _FRAMEWORK_DRAIN_SECONDS = 30
+# Not MAX_TOKENS, and not what is said about a secret, such as TOKEN_TTL_SECONDS.
+_SECRET_NAME = re.compile(
+    r"(PASSWORD|SECRET|TOKEN|PRIVATE_KEY|API_KEY)(?!S)(?!.*_(TTL|MS|SECONDS|MINUTES|HOURS|DAYS|LENGTH|LIMIT|NAME)$)"
+)
+_STORE_PORTS = {"postgres": 5432, "redis": 6379}
 
 
 @dataclass(frozen=True)
@@ -54,17 +69,18 @@ def _replicas(settings: Settings) -> Iterator[Contradiction]:
 
 
 def _connections(settings: Settings) -> Iterator[Contradiction]:
-    # One pod more than max exists while a rollout surges.
-    api = (settings.api.replicas.max + 1) * settings.api.pool_size
-    worker = (settings.worker.replicas.max + 1) * settings.worker.pool_size if settings.worker.enabled else 0
+    # Twice max while a rollout goes on: the old pods still drain, and keep their pools, while the new ones serve.
+    processes = settings.app.cluster_workers or 1
+    api = 2 * settings.api.replicas.max * processes * settings.api.pool_size
+    worker = 2 * settings.worker.replicas.max * processes * settings.worker.pool_size if settings.worker.enabled else 0
     free = settings.postgres.max_connections - settings.postgres.reserved_connections
     if api + worker > free:
         yield Contradiction(
-            ("api.poolSize", "api.replicas", "worker.poolSize", "postgres.maxConnections"),
+            ("api.poolSize", "api.replicas", "worker.poolSize", "app.clusterWorkers", "postgres.maxConnections"),
             settings.api.pool_size,
-            f"during a rollout the pods may open {api} (API) + {worker} (worker) database connections, but only {free} "
-            f"are free (postgres.maxConnections {settings.postgres.max_connections} - "
-            f"reservedConnections {settings.postgres.reserved_connections})",
+            f"during a rollout, when old pods still drain beside the new ones, they may open {api} (API) + {worker} "
+            f"(worker) database connections, but only {free} are free (postgres.maxConnections "
+            f"{settings.postgres.max_connections} - reservedConnections {settings.postgres.reserved_connections})",
             "lower poolSize or replicas, or raise postgres.maxConnections",
         )
 
@@ -92,6 +108,11 @@ def _stores(settings: Settings) -> Iterator[Contradiction]:
             yield Contradiction(
                 (f"{name}.cidrs", f"{name}.kind"), store.cidrs, f"is set, but {name}.kind is ephemeral",
                 f"remove {name}.cidrs",
+            )  # fmt: skip
+        if not external and store.port != _STORE_PORTS[name]:
+            yield Contradiction(
+                (f"{name}.port", f"{name}.kind"), store.port, f"is set, but {name}.kind is ephemeral, which ignores it",
+                f"remove {name}.port",
             )  # fmt: skip
 
 
@@ -143,12 +164,13 @@ def _secrets(settings: Settings) -> Iterator[Contradiction]:
                 (key, "secrets.generate"), None, "is a missing secret: secrets.generate is false and nothing is set",
                 f"pulumi config set --secret pxl:{key}",
             )  # fmt: skip
-    generates_password = settings.database_password is None and settings.secrets.generate
-    if settings.postgres.kind is StoreKind.EXTERNAL and generates_password:
-        yield Contradiction(
-            ("databasePassword", "postgres.kind"), None, "would be generated, but an external server has its own",
-            "pulumi config set --secret pxl:databasePassword",
-        )  # fmt: skip
+    for store, key in (("postgres", "databasePassword"), ("redis", "redisPassword")):
+        external = getattr(settings, store).kind is StoreKind.EXTERNAL
+        if external and given[key] is None and settings.secrets.generate:
+            yield Contradiction(
+                (key, f"{store}.kind"), None, "would be generated, but an external server has its own",
+                f"pulumi config set --secret pxl:{key}",
+            )  # fmt: skip
 
 
 def _registry(settings: Settings) -> Iterator[Contradiction]:
@@ -170,6 +192,38 @@ def _registry(settings: Settings) -> Iterator[Contradiction]:
         )  # fmt: skip
 
 
+def _egress(settings: Settings) -> Iterator[Contradiction]:
+    taken = {"postgres", "redis"}
+    for number, item in enumerate(settings.network.egress):
+        where = f"network.egress[{number}]"
+        if item.name in taken:
+            yield Contradiction(
+                (f"{where}.name",), item.name, "is the name of another destination", "give it one of its own"
+            )
+        taken.add(item.name)
+        for hole in item.except_:
+            outer, inner = ipaddress.ip_network(item.cidr), ipaddress.ip_network(hole)
+            if outer.version != inner.version or not inner.subnet_of(outer):  # pyright: ignore[reportArgumentType]  # same version
+                yield Contradiction(
+                    (f"{where}.except", f"{where}.cidr"), hole, f"is not within {item.cidr}",
+                    "leave it out: it is closed anyway",
+                )  # fmt: skip
+
+
+def _node_port(settings: Settings) -> Iterator[Contradiction]:
+    local = settings.api.external_traffic_policy is ExternalTrafficPolicy.LOCAL
+    if local and settings.api.node_port is None:
+        yield Contradiction(
+            ("api.externalTrafficPolicy", "api.nodePort"), "Local", "has no effect without api.nodePort", "remove it"
+        )
+    if settings.api.node_port is not None and settings.network.ingress_cidrs and not local:
+        yield Contradiction(
+            ("network.ingressCidrs", "api.externalTrafficPolicy"), settings.network.ingress_cidrs,
+            "would be compared with the node's own address: that is where traffic through api.nodePort comes from",
+            "set api.externalTrafficPolicy to Local, which keeps the clients' addresses",
+        )  # fmt: skip
+
+
 def _production(settings: Settings) -> Iterator[Contradiction]:
     if settings.environment is not EnvironmentName.PROD:
         return
@@ -185,9 +239,17 @@ def _production(settings: Settings) -> Iterator[Contradiction]:
             )  # fmt: skip
 
 
+def _seed(settings: Settings) -> Iterator[Contradiction]:
+    if settings.seed.enabled and not settings.migrations.enabled:
+        yield Contradiction(
+            ("seed.enabled", "migrations.enabled"), True, "is set, but it runs after the migrations, and they are off",
+            "set seed.enabled to false, or migrations.enabled to true",
+        )  # fmt: skip
+
+
 def _reserved_env(settings: Settings) -> Iterator[Contradiction]:
     for name in settings.app.env:
-        if any(word in name.upper() for word in ("PASSWORD", "SECRET", "TOKEN", "PRIVATE_KEY")):
+        if _SECRET_NAME.search(name.upper()):
             yield Contradiction(
                 (f"app.env.{name}",), "[hidden]", "looks like a secret in plain text",
                 "use pxl:databasePassword, redisPassword or jwtSecret, set with --secret",
@@ -227,7 +289,8 @@ def _variables_twice(settings: Settings) -> Iterator[Contradiction]:
 
 
 RULES: tuple[Rule, ...] = (
-    _replicas, _connections, _stores, _tls, _secrets, _registry, _production, _reserved_env, _drain, _variables_twice,
+    _replicas, _connections, _stores, _tls, _secrets, _registry, _egress, _node_port, _production, _seed, _reserved_env,
+    _drain, _variables_twice,
 )  # fmt: skip
 
 

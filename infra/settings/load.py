@@ -45,7 +45,7 @@ def check(raw: Mapping[str, Any], file: str, *, complete: bool = True) -> tuple[
     removed: set[str] = set()
     for _ in range(_ROUNDS):
         try:
-            settings = Settings.model_validate_json(json.dumps(_merge(base, given)))
+            settings = Settings.model_validate_json(json.dumps(_merge(base, given), default=str))
         except ValidationError as error:
             for details, mistake in zip(error.errors(), from_validation(error, file), strict=True):
                 location = details["loc"]

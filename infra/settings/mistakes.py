@@ -57,7 +57,7 @@ def shown(key: str, value: Any) -> str:
     """A value as it may be printed: short, and never a secret."""
     if value is None:
         return ""
-    if key.split(".", maxsplit=1)[0].removeprefix("pxl:") in SECRET_KEYS:
+    if key.split(".", maxsplit=1)[0].removeprefix("pxl:") in SECRET_KEYS or "PRIVATE KEY" in str(value):
         return "[secret]"
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else text[:77] + "..."
@@ -80,6 +80,8 @@ def _mistake(details: ErrorDetails, file: str) -> Mistake:
     location, kind = details["loc"], details["type"]
     key = path_of(location)
     value = "" if kind == "missing" else shown(key, details["input"])
+    if kind == "extra_forbidden" and nearest(str(location[-1]), list(SECRET_KEYS)):
+        value = "[secret]"
     problem, remedy = _words(details, location)
     return Mistake(file, key, value, problem, remedy)
 

@@ -6,14 +6,18 @@ table in ``infra/environments.py`` or must be set.
 
 import ipaddress
 import re
+from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any
 
+from pxl_components import quantities
 from pxl_components.contracts import CONCEPTS
+from pxl_components.images import ImageReference
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+_LEAST_MEMORY = 32 * 2**20
 SECRET_KEYS = ("databasePassword", "redisPassword", "jwtSecret")
 
 
@@ -36,13 +40,25 @@ def _image(value: str) -> str:
     _digest(digest)
     if not repository or re.search(r":[^/]*$", repository):
         raise refuse("carries a tag beside its digest", "leave the tag out: repository@sha256:<64 hex digits>")
+    if not _is_image(value):
+        raise refuse("names no repository", "write repository@sha256:<64 hex digits>, the path in lower case")
     return value
+
+
+def _is_image(value: str) -> bool:
+    """Whether the components would take it: what they refuse would stop a deployment half-way."""
+    try:
+        ImageReference.parse(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _repository(value: str) -> str:
     if "@" in value or re.search(r":[^/]*$", value):
         raise refuse("is more than a repository", "leave tag and digest out; the digest goes into release.digest")
-    if not re.fullmatch(r"[a-z0-9.\-]+(:\d+)?(/[a-z0-9._\-]+)+", value):
+    known = re.fullmatch(r"[a-z0-9.\-]+(:\d+)?(/[a-z0-9._\-]+)+", value)
+    if known is None or not _is_image(f"{value}@sha256:{'0' * 64}"):
         raise refuse("is not a repository", "write registry/path in lower case, such as registry.example.com/pxl/app")
     return value
 
@@ -55,7 +71,7 @@ def _cidr(value: str) -> str:
 
 
 def _cpu(value: str) -> str:
-    if re.fullmatch(r"[1-9]\d{0,5}m|[1-9]\d{0,2}(\.\d{1,3})?|0\.\d{1,3}", value):
+    if re.fullmatch(r"[1-9]\d{0,5}m|[1-9]\d{0,2}(\.\d{1,3})?|0\.\d{1,3}", value) and value.strip("0."):
         return value
     raise refuse("is not a CPU quantity", 'write cores or millicores as a string, such as "250m" or "1"')
 
@@ -66,10 +82,37 @@ def _bytes(value: str) -> str:
     raise refuse("is not a size", 'write a whole number with a binary unit, such as "256Mi" or "1Gi"')
 
 
+def _memory(value: str) -> str:
+    _bytes(value)
+    if quantities.parse(value) < _LEAST_MEMORY:
+        raise refuse("is too little for a Node process to start", "give at least 32Mi; an empty app takes 70Mi")
+    return value
+
+
 def _http_path(value: str) -> str:
     if re.fullmatch(r"/[\w\-./]*", value):
         return value
     raise refuse("is not a URL path", "start it with / and leave host and query out, such as /ready")
+
+
+def _certificates(value: str) -> str:
+    """PEM of certificates and of nothing else: it ends in a ConfigMap that anybody in the namespace may read."""
+    text = re.sub(r"\s", "", re.sub(r"(?m)^#.*$", "", value))
+    if re.fullmatch(r"(-----BEGINCERTIFICATE-----[A-Za-z0-9+/=]+-----ENDCERTIFICATE-----)+", text):
+        return value
+    raise refuse("is no PEM of certificates", "write -----BEGIN CERTIFICATE----- and all that follows, without a key")
+
+
+def _moment(value: str) -> str:
+    # The engine hands on a moment without quotes in its own form: 2030-01-31 12:00:00 +0000 UTC.
+    value = re.sub(r"^(\S+) (\S+) ([+-]\d{4}) [A-Z]+$", r"\1T\2\3", value)
+    try:
+        known = datetime.fromisoformat(value)
+    except ValueError:
+        known = None
+    if known is None or known.tzinfo is None:
+        raise refuse("is no moment in time", "write it with its time zone, such as 2030-01-31T12:00:00Z")
+    return value
 
 
 def _replicas(value: Any) -> Any:
@@ -84,33 +127,37 @@ def _concept(value: str) -> str:
 
 
 Concept = Annotated[str, AfterValidator(_concept)]
-_DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _HOST_NAME = r"^[A-Za-z0-9]([A-Za-z0-9.\-]{0,251}[A-Za-z0-9])?$"
 _IDENTIFIER = r"^[a-z_][a-z0-9_]{0,62}$"
-_LABEL_VALUE = r"^[A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?$"
+LABEL_VALUE = r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+_FOLDER = r"^/[^\s?#]*$"
 FORMS = {
-    _DNS_LABEL: "lower-case letters, digits and hyphens, at most 63",
+    DNS_LABEL: "lower-case letters, digits and hyphens, at most 63",
     _ENV_NAME: "letters, digits and underscores, no digit first",
     _HOST_NAME: "a DNS name or an address, without scheme, port or path",
     _IDENTIFIER: "lower-case letters, digits and underscores, no digit first, at most 63",
-    _LABEL_VALUE: "letters, digits, hyphens, dots and underscores, at most 63",
+    _FOLDER: "an absolute path without spaces, ? and #",
+    LABEL_VALUE: "letters, digits, hyphens, dots and underscores, at most 63",
 }
 """Each pattern in words, for messages."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 AppPort = Annotated[int, Field(ge=1024, le=65535)]  # below, a process needs a capability
 NodePort = Annotated[int, Field(ge=30000, le=32767)]
-DnsLabel = Annotated[str, Field(pattern=_DNS_LABEL)]
+DnsLabel = Annotated[str, Field(pattern=DNS_LABEL)]
 EnvName = Annotated[str, Field(pattern=_ENV_NAME)]
 HostName = Annotated[str, Field(pattern=_HOST_NAME)]
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
-LabelValue = Annotated[str, Field(pattern=_LABEL_VALUE)]
+LabelValue = Annotated[str, Field(pattern=LABEL_VALUE)]
 Digest = Annotated[str, AfterValidator(_digest)]
 Image = Annotated[str, AfterValidator(_image)]
 Repository = Annotated[str, AfterValidator(_repository)]
 Cidr = Annotated[str, AfterValidator(_cidr)]
 HttpPath = Annotated[str, AfterValidator(_http_path)]
+Certificates = Annotated[str, AfterValidator(_certificates)]
+Moment = Annotated[str, AfterValidator(_moment)]
 Command = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 
 
@@ -157,6 +204,13 @@ class Delivery(Enum):
     EXTERNAL_SECRETS = "externalSecrets"
 
 
+class ExternalTrafficPolicy(Enum):
+    """What a node does with traffic that reaches its port from outside."""
+
+    CLUSTER = "Cluster"
+    LOCAL = "Local"
+
+
 class LogLevel(Enum):
     """The app's log level."""
 
@@ -190,7 +244,7 @@ class Release(Section):
 
     digest: Digest = Field(description="sha256:… of the app's image")
     proven_in: str | None = Field(None, min_length=1, description="stack in which this digest ran before")
-    healthy_since: str | None = Field(None, min_length=1, description="since when it was healthy there (RFC 3339)")
+    healthy_since: Moment | None = Field(None, description="since when it was healthy there (RFC 3339)")
     promoted_by: str | None = Field(None, min_length=1, description="who promoted it")
     reason: str | None = Field(None, min_length=1, description="why it was forced, if it was")
 
@@ -223,7 +277,7 @@ class App(Section):
     )
     env: dict[EnvName, str] = Field(default_factory=dict, description="further environment variables, not secret")
     empty_env_file: bool = Field(False, description="mount an empty .env in the working directory")
-    workdir: Annotated[str, Field(pattern=r"^/")] = Field("/app", description="the image's working directory")
+    workdir: Annotated[str, Field(pattern=_FOLDER)] = Field("/app", description="the image's working directory")
     cluster_workers: Annotated[int, Field(ge=1, le=32)] | None = Field(
         None, description="processes of Node cluster in a pod; 1 gives an app without signal handlers a graceful end"
     )
@@ -241,7 +295,7 @@ class Resources(Section):
     """What one pod asks for. Memory is request and limit; CPU has no limit, because throttling breaks drains."""
 
     cpu: Annotated[str, AfterValidator(_cpu)] = Field(description="cores or millicores")
-    memory: Annotated[str, AfterValidator(_bytes)] = Field(description="request and limit")
+    memory: Annotated[str, AfterValidator(_memory)] = Field(description="request and limit")
     ephemeral_storage: Annotated[str, AfterValidator(_bytes)] = Field("256Mi", description="request and limit")
 
 
@@ -251,7 +305,7 @@ class Workload(Section):
     replicas: Annotated[Replicas, BeforeValidator(_replicas)] = Field(description="pods, or bounds to scale between")
     resources: Resources = Field(description="what one pod asks for")
     drain_seconds: int = Field(ge=5, le=3600, description="time from the end of traffic to the last answer")
-    pool_size: int = Field(10, ge=1, le=500, description="database connections of one pod at most")
+    pool_size: int = Field(10, ge=1, le=500, description="database connections of one process at most")
     progress_deadline_seconds: int = Field(300, ge=30, le=3600, description="a rollout that stands still fails then")
 
 
@@ -260,6 +314,11 @@ class Api(Workload):
 
     command: Command = Field(["node", "dist/app.js"], description="what the container runs")
     node_port: NodePort | None = Field(None, description="a port of every node that reaches the API")
+    external_traffic_policy: ExternalTrafficPolicy = Field(
+        ExternalTrafficPolicy.CLUSTER,
+        description="with nodePort: Cluster reaches any pod, from the node's address; Local keeps clients' addresses "
+        "and answers only on nodes with a pod",
+    )
     sticky: bool = Field(False, description="one client keeps one pod, for in-memory WebSocket state")
 
 
@@ -293,11 +352,11 @@ class Postgres(Section):
     host: HostName | None = Field(None, description="external only: name of the server")
     port: Port = Field(5432, description="TCP port")
     tls: bool = Field(description="require TLS, verified")
-    ca: str | None = Field(None, min_length=1, description="external only: PEM of the CA that signed its certificate")
+    ca: Certificates | None = Field(None, description="external only: PEM of the CA that signed its certificate")
     cidrs: list[Cidr] = Field(default_factory=list, description="external only: addresses that pods may reach it at")
     database: Identifier = Field("pxl", description="name of the database")
     username: Identifier = Field("pxl", description="the app's own user")
-    max_connections: int = Field(100, ge=10, le=10000, description="connections that the server accepts")
+    max_connections: int = Field(ge=10, le=10000, description="connections that the server accepts")
     reserved_connections: int = Field(10, ge=0, le=1000, description="of these, kept free for people and backups")
 
 
@@ -317,7 +376,7 @@ class SecretStore(Section):
 
     name: DnsLabel = Field(description="name of the store object")
     kind: str = Field("ClusterSecretStore", pattern="^(Cluster)?SecretStore$", description="its kind")
-    prefix: str = Field("pxl", pattern=r"^[\w\-/]+$", description="put before the names of the remote secrets")
+    prefix: str = Field("pxl", pattern=r"^[A-Za-z0-9_/-]+$", description="put before the names of the remote secrets")
 
 
 class Secrets(Section):
@@ -348,7 +407,16 @@ class Egress(Section):
 class Network(Section):
     """Who may talk to whom, beyond what the components declare themselves."""
 
-    ingress_cidrs: list[Cidr] = Field(default_factory=list, description="who may call the API; empty: anyone")
+    ingress_cidrs: list[Cidr] = Field(
+        default_factory=list, description="addresses that may call the API; without them and namespaces: anyone"
+    )
+    ingress_namespaces: list[DnsLabel] = Field(
+        default_factory=list, description="namespaces whose pods may call the API, such as an ingress controller's"
+    )
+    dns_namespace: DnsLabel = Field("kube-system", description="namespace of the cluster's DNS pods")
+    dns_cidrs: list[Cidr] = Field(
+        default_factory=list, description="DNS servers that are no pods, such as a node-local cache's 169.254.20.10/32"
+    )
     egress: list[Egress] = Field(default_factory=list[Egress], description="destinations outside the cluster")
 
 

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,37 @@ import yaml
 
 from infra.settings.load import check, load
 from infra.settings.mistakes import Mistake, SettingsError, nearest, path_of
-from infra.settings.model import SECRET_KEYS, Settings
+from infra.settings.model import DNS_LABEL, LABEL_VALUE, SECRET_KEYS, Settings
 
 _PROJECT = "pxl:"
 _FOREIGN_NAMESPACES = ("pulumi", "kubernetes", "random", "aws")
 _STACK_FILE_KEYS = ("config", "environment", "secretsprovider", "encryptedkey", "encryptionsalt")
 # Stands for a secret whose value only the engine can decrypt: long enough for every rule about length.
 _ENCRYPTED = "x" * 64
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads a date as the text that it is written as, and refuses what the engine does: a key that is there twice."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """One mapping, all of its keys different."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in rules if tag != "tag:yaml.org,2002:timestamp"]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def default_namespace(stack: str) -> str:
+    """The Kubernetes namespace of a stack that names none."""
+    return f"pxl-{stack}"
 
 
 def check_stack_file(path: Path, *, complete: bool = False) -> list[Mistake]:
@@ -62,11 +88,31 @@ def from_engine(stack: str, environ: Mapping[str, str] = os.environ) -> Settings
     values = {key: _decoded(key, value) for key, value in raw.items() if value not in ("", "{}")}
     encrypted = json.loads(environ.get("PULUMI_CONFIG_SECRET_KEYS") or "[]")
     hidden = {key: _ENCRYPTED if _PROJECT + key in encrypted else value for key, value in values.items()}
-    mistakes += _plain_secrets(hidden, file)
+    mistakes += _plain_secrets(hidden, file) + _stack_name(stack, values, file)
+    mistakes += _needless_secrets([key for key in values if _PROJECT + key in encrypted], file)
     found, settings = check(values, file)
     if mistakes or found or settings is None:
-        raise SettingsError(mistakes + found)
+        # What was set as a secret is not shown, not even under a name that is no setting.
+        raise SettingsError([_hidden(mistake, encrypted) for mistake in mistakes + found])
     return settings
+
+
+def _hidden(mistake: Mistake, encrypted: list[str]) -> Mistake:
+    top = re.split(r"[.\[]", mistake.key, maxsplit=1)[0]
+    return replace(mistake, value="[secret]") if top in encrypted and mistake.value else mistake
+
+
+def _stack_name(stack: str, raw: Mapping[str, Any], file: str) -> list[Mistake]:
+    """The name of a stack becomes a label of every object, and unless one is set, the namespace."""
+    if not re.match(LABEL_VALUE, stack):
+        problem = "cannot be the value of a label, and every object carries it"
+        remedy = "pulumi stack rename; letters, digits, - _ . inside, at most 63"
+        return [Mistake(file, "(stack)", stack, problem, remedy)]
+    if "namespace" not in raw and not re.match(DNS_LABEL, default_namespace(stack)):
+        problem = f"is not set, and {default_namespace(stack)}, which follows from the stack, is no name of a namespace"
+        remedy = "pulumi config set pxl:namespace NAME; lower-case letters, digits and hyphens"
+        return [Mistake(file, "pxl:namespace", "", problem, remedy)]
+    return []
 
 
 def _decoded(key: str, value: str) -> Any:
@@ -82,12 +128,12 @@ def _decoded(key: str, value: str) -> Any:
 
 def _read_stack_file(path: Path) -> tuple[dict[str, Any] | None, list[Mistake]]:
     try:
-        document: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        document: Any = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}
     except OSError as error:
         remedy = "create it with 'pulumi stack init', or name one that exists"
         return None, [Mistake(path.name, "(file)", "", f"cannot be read: {error.strerror}", remedy)]
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        return None, [Mistake(path.name, "(file)", "", f"is not YAML: {error}", "mend the syntax at that line")]
+        return None, [Mistake(path.name, "(file)", "", f"is not YAML: {error}", "mend it at that line")]
     config: Any = _mapping(document).get("config") or {} if isinstance(document, dict) else None
     if not isinstance(config, dict):
         return None, [Mistake(path.name, "config", "", "is not a mapping of keys to values", "write 'pxl:KEY: VALUE'")]
@@ -97,11 +143,20 @@ def _read_stack_file(path: Path) -> tuple[dict[str, Any] | None, list[Mistake]]:
         if key not in _STACK_FILE_KEYS
     ]
     raw, more = _split(_mapping(config), path.name)
-    values = {key: _ENCRYPTED if _is_encrypted(value) else value for key, value in raw.items()}
+    needless = [key for key, value in raw.items() if key not in SECRET_KEYS and _holds_secret(value)]
+    more += _needless_secrets(needless, path.name)
+    values = {key: _ENCRYPTED if _is_encrypted(value) else value for key, value in raw.items() if key not in needless}
+    stack = re.fullmatch(r"Pulumi\.(.+)\.ya?ml", path.name)
+    if stack is not None:
+        more += _stack_name(stack.group(1), values, path.name)
     return values, mistakes + more + _plain_secrets(values, path.name)
 
 
 def _mapping(value: Any) -> dict[str, Any]:
+    return value
+
+
+def _listed(value: Any) -> list[Any]:
     return value
 
 
@@ -115,6 +170,19 @@ def _plain_secrets(raw: Mapping[str, Any], file: str) -> list[Mistake]:
 
 def _is_encrypted(value: Any) -> bool:
     return isinstance(value, dict) and list(_mapping(value)) == ["secure"]
+
+
+def _holds_secret(value: Any) -> bool:
+    if isinstance(value, dict):
+        return _is_encrypted(value) or any(_holds_secret(item) for item in _mapping(value).values())
+    return isinstance(value, list) and any(_holds_secret(item) for item in _listed(value))
+
+
+def _needless_secrets(keys: list[str], file: str) -> list[Mistake]:
+    """A secret in any other setting would leave the engine's care: the pods' environment and the state show it."""
+    problem = "is set as a secret, but the cluster and the state would show it in plain text"
+    remedy = f"set it without --secret; kept secret are {', '.join(SECRET_KEYS)}"
+    return [Mistake(file, path_of((key,)), "[secret]", problem, remedy) for key in keys if key not in SECRET_KEYS]
 
 
 def _split(config: Mapping[str, Any], file: str) -> tuple[dict[str, Any], list[Mistake]]:

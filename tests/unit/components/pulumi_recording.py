@@ -41,6 +41,8 @@ class Recorded:
     dependencies: frozenset[str]
     protect: bool
     replace_on_changes: tuple[str, ...]
+    ignore_changes: tuple[str, ...]
+    delete_before_replace: bool
     create_timeout: str
     urn: str
 
@@ -137,6 +139,8 @@ class _Monitor(mocks.MockMonitor):
                 dependencies=frozenset(urn.rpartition("::")[2] for urn in request.dependencies),
                 protect=request.protect,
                 replace_on_changes=tuple(request.replaceOnChanges),
+                ignore_changes=tuple(request.ignoreChanges),
+                delete_before_replace=request.deleteBeforeReplace,
                 create_timeout=request.customTimeouts.create,
                 urn=urn,
             )

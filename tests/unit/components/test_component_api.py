@@ -80,8 +80,14 @@ def test_a_node_port_is_fixed_and_open_to_those_declared(deployed: Deployed):
     assert service.spec["ports"][0]["nodePort"] == 30080
     assert service.spec["externalTrafficPolicy"] == "Local", "the app sees its clients' addresses"
     assert recording.named("web-from-anybody-ingress").spec["ingress"] == [
-        {"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"protocol": "TCP", "port": 3000}]}
-    ]
+        {"ports": [{"protocol": "TCP", "port": 3000}]}
+    ], "anybody: a range would leave out IPv6, and with some network plugins every pod"
+
+
+def test_callers_are_kept_to_their_addresses(deployed: Deployed):
+    source = {"name": "office", "cidrs": ["203.0.113.0/24"]}
+    (rule,) = deployed(Api, {**ARGS, "ingress_from": [source]}).named("web-from-office-ingress").spec["ingress"]
+    assert rule["from"] == [{"ipBlock": {"cidr": "203.0.113.0/24"}}]
 
 
 def test_an_ingress_controller_is_named_by_its_namespace(deployed: Deployed):

@@ -104,12 +104,13 @@ def test_the_order_of_variables_does_not_depend_on_the_order_of_settings():
 
 
 def test_tls_to_postgres_needs_mode_and_authority():
-    args = {"database": {**DATABASE, "ssl_mode": "require", "ca_config_map": "ca-map"}}
+    args = {"database": {**DATABASE, "ssl_mode": "verify-full", "ca_config_map": "ca-map"}}
     deployment = deploy(lambda: Api("web", {"namespace": "apps", "image": IMAGE, "environment": args}) and None).one(
         "Deployment"
     )
-    assert deployment.env["PGSSLMODE"] == "require"
+    assert deployment.env["PGSSLMODE"] == "verify-full"
     path = deployment.env["NODE_EXTRA_CA_CERTS"]
+    assert deployment.env["PGSSLROOTCERT"] == path, "what is built on libpq, such as psql, verifies by it"
     (mount,) = [m for m in deployment.container["volumeMounts"] if m["mountPath"] == path]
     (volume,) = [v for v in deployment.pod["volumes"] if v["name"] == mount["name"]]
     assert volume["configMap"]["name"] == "ca-map", "the file that the variable names is the authority"

@@ -20,7 +20,7 @@ def test_each_digest_has_its_own_job(deployed: Deployed):
     second = deployed(Migrations, {**ARGS, "image": IMAGE.replace(DIGEST, OTHER_DIGEST)}).one("Job")
     assert first.name == "web-ab12ab12ab12"
     assert second.name == "web-cd34cd34cd34", "a new build migrates anew"
-    assert "name" not in first.metadata, "auto-named: another Job can stand beside it"
+    assert "name" not in first.metadata, "auto-named: that of the digest before stands beside it"
 
 
 def test_a_job_runs_the_migrations_and_ends(deployed: Deployed):
@@ -37,7 +37,14 @@ def test_a_finished_job_stays(deployed: Deployed):
 
 
 def test_a_changed_job_takes_the_place_of_the_old_one(deployed: Deployed):
-    assert deployed(Migrations, ARGS).one("Job").replace_on_changes == ("spec",), "a Job's pods cannot be updated"
+    job = deployed(Migrations, ARGS).one("Job")
+    assert job.replace_on_changes == ("spec",), "a Job's pods cannot be updated"
+    assert job.delete_before_replace, "two migrations at a time could spoil each other's work"
+
+
+def test_a_job_that_failed_runs_again_at_the_next_deployment(deployed: Deployed):
+    for job in deployed(Migrations, SEEDED).of("Job"):
+        assert job.metadata["annotations"]["pulumi.com/replaceUnready"] == "true", "a failed Job stays failed"
 
 
 def test_the_seed_runs_after_the_migrations(deployed: Deployed):

@@ -160,6 +160,12 @@ def test_a_malformed_link_is_refused(refuses: Any, link: Any, words: list[str]):
     refuses(Api, {**API, "connects_to": [link]}, *words)
 
 
+def test_a_way_out_with_the_name_of_a_link_is_refused(refuses: Any):
+    outside = {"name": "postgres", "cidr": "203.0.113.0/24", "ports": [443]}
+    args = {**API, "connects_to": [STORE], "external_egress": [outside]}
+    refuses(Api, args, "external_egress = 'postgres' is also the name of a link", "rename it")
+
+
 def test_two_links_to_one_name_are_refused(refuses: Any):
     refuses(Api, {**API, "connects_to": [STORE, STORE]}, "connects_to = 'postgres' is named twice")
 

@@ -112,7 +112,7 @@ def test_an_external_server_is_reached_at_its_addresses():
 def test_tls_is_on_unless_it_is_switched_off():
     secure = deploy(lambda: Postgres("web", EXTERNAL).connection).outputs
     plain = {**EXTERNAL, "external": {**EXTERNAL["external"], "tls": False}}
-    assert secure["ssl_mode"] == "require"
+    assert secure["ssl_mode"] == "verify-full", "to libpq, require encrypts without verifying"
     assert "ssl_mode" not in deploy(lambda: Postgres("web", plain).connection).outputs
 
 

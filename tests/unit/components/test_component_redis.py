@@ -52,6 +52,14 @@ def test_the_memory_follows_the_data():
     assert recording.one("StatefulSet").container["resources"]["limits"]["memory"] == "2048Mi"
 
 
+def test_the_disk_follows_the_data():
+    args = {**EPHEMERAL, "ephemeral": {"image": IMAGE, "max_memory": "1Gi"}}
+    server = deploy(lambda: Redis("web", args) and None).one("StatefulSet")
+    (data,) = [volume for volume in server.pod["volumes"] if volume["name"] == "data"]
+    assert data["emptyDir"]["sizeLimit"] == "4096Mi", "a log of twice the data, two of them while it is rewritten"
+    assert server.container["resources"]["limits"]["ephemeral-storage"] == "4352Mi", "or the pod would be evicted"
+
+
 def outputs(args: dict[str, Any]) -> dict[str, Any]:
     def program() -> dict[str, Any]:
         made = Redis("web", args)

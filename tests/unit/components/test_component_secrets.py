@@ -65,6 +65,8 @@ def test_external_secrets_are_fetched_under_a_fixed_name():
     assert made.inputs["apiVersion"] == "external-secrets.io/v1", "v1beta1 is gone"
     assert made.spec["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": "vault"}
     assert made.spec["target"]["name"] == "web"
+    assert made.metadata["annotations"] == {"pulumi.com/waitFor": "condition=Ready"}, "a key that is missing shows here"
+    assert made.create_timeout == "120s", "and soon"
     assert made.spec["data"] == [
         {"secretKey": "JWT_SECRET", "remoteRef": {"key": "pxl/prod/JWT_SECRET"}},
         {"secretKey": "DB", "remoteRef": {"key": "pxl/prod/DB"}},

@@ -187,8 +187,10 @@ def test_a_rollout_never_goes_below_what_runs(deployed: Deployed):
 
 
 def test_the_engine_waits_longer_than_the_rollout_may_take(deployed: Deployed):
-    deployment = deployed(Api, {**APP, "progress_deadline_seconds": 120}).one("Deployment")
-    assert deployment.create_timeout == "180s", "the Deployment's own verdict comes first"
+    deployment = deployed(Api, {**APP, "progress_deadline_seconds": 120, "replicas": 1}).one("Deployment")
+    assert deployment.create_timeout == "220s", "the Deployment's own verdict comes first"
+    many = deployed(Api, {**APP, "autoscaling": {"max_replicas": 60}}).one("Deployment")
+    assert int(many.create_timeout.removesuffix("s")) > 60 * 10, "60 pods, one after the other, each ready for 10 s"
 
 
 def test_a_deadline_before_the_first_pod_can_count_is_refused(refuses: Any):
@@ -219,13 +221,34 @@ def test_a_single_pod_has_no_budget_because_it_would_block_every_drain(deployed:
 
 def test_an_autoscaler_owns_the_number_of_pods(deployed: Deployed):
     recording = deployed(Worker, {**APP, "autoscaling": {"min_replicas": 2, "max_replicas": 6, "cpu_percent": 60}})
-    deployment, scaler = recording.one("Deployment"), recording.one("HorizontalPodAutoscaler")
+    deployment = recording.one("Deployment")
     assert "replicas" not in deployment.spec, "every update would undo the autoscaler's number"
+    assert deployment.ignore_changes == ("spec.replicas",), "a number that was fixed before would fall to one"
+    assert "pulumi.com/patchForce" not in deployment.metadata["annotations"]
+
+
+def test_a_fixed_number_of_pods_is_the_programs_own(deployed: Deployed):
+    deployment = deployed(Worker, APP).one("Deployment")
+    assert deployment.ignore_changes == ()
+    force = deployment.metadata["annotations"]["pulumi.com/patchForce"]
+    assert force == "true", "after an autoscaler was switched off, setting the number would be a conflict"
+
+
+def test_an_autoscaler_scales_what_was_made(deployed: Deployed):
+    recording = deployed(Worker, {**APP, "autoscaling": {"min_replicas": 2, "max_replicas": 6, "cpu_percent": 60}})
+    scaler = recording.one("HorizontalPodAutoscaler")
     assert scaler.type == "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
     assert (scaler.spec["minReplicas"], scaler.spec["maxReplicas"]) == (2, 6)
     assert scaler.spec["scaleTargetRef"]["name"].startswith("web-deployment"), "it scales what was made"
     targets = {m["resource"]["name"]: m["resource"]["target"]["averageUtilization"] for m in scaler.spec["metrics"]}
-    assert targets == {"cpu": 60, "memory": 80}
+    assert targets == {"cpu": 60}, "Node's heap stays as large as it once was: memory would only ever scale up"
+
+
+def test_memory_scales_only_when_it_is_asked_for(deployed: Deployed):
+    auto = {"max_replicas": 6, "memory_percent": 75}
+    metrics = deployed(Worker, {**APP, "autoscaling": auto}).one("HorizontalPodAutoscaler").spec["metrics"]
+    assert [metric["resource"]["name"] for metric in metrics] == ["cpu", "memory"]
+    assert metrics[1]["resource"]["target"]["averageUtilization"] == 75
 
 
 @pytest.mark.parametrize(
@@ -258,6 +281,11 @@ def test_an_autoscaler_owns_the_number_of_pods(deployed: Deployed):
 @pytest.mark.parametrize("component", [Api, Worker])
 def test_what_could_not_run_is_refused(refuses: Any, component: type, change: Any, words: list[str]):
     refuses(component, {**APP, **change}, *words)
+
+
+def test_a_secret_under_a_misspelled_name_is_not_shown(refuses: Any):
+    message = refuses(Postgres, {**NAMESPACE, "pasword": "hunter2-hunter2"}, "did you mean 'password'?")
+    assert "hunter2" not in message, "the value may be what the right name keeps secret"
 
 
 def test_an_empty_env_file_lies_where_the_app_looks_for_it(deployed: Deployed):

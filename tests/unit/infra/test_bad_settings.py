@@ -9,6 +9,9 @@ from infra.settings import check_stack_file
 from infra.settings.mistakes import Mistake
 
 DIGEST = "sha256:" + "a" * 64
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+KEY = "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n"
+PAYMENTS = {"name": "payments", "cidr": "203.0.113.0/24", "ports": [443]}
 STORES = {
     "postgres": {"host": "db.example.internal", "cidrs": ["10.0.0.0/16"], "maxConnections": 400},
     "redis": {"host": "redis.example.internal", "cidrs": ["10.0.0.0/16"]},
@@ -72,7 +75,7 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("a host for an ephemeral store", {**DEV, "postgres": {"host": "db"}}, "postgres.host", "ephemeral"),
     ("TLS for an ephemeral Postgres", {**DEV, "postgres": {"tls": True}}, "postgres.tls", "no TLS"),
     ("TLS for Redis", {**STAGING, "redis": {**STORES["redis"], "tls": True}}, "redis.tls", "client"),
-    ("a CA without TLS", {**STAGING, "postgres": {**STORES["postgres"], "tls": False, "ca": "PEM"}},
+    ("a CA without TLS", {**STAGING, "postgres": {**STORES["postgres"], "tls": False, "ca": PEM}},
      "postgres.ca", "verified"),
     ("an operator without a store", {**STORES, "environment": "staging"}, "secrets.store", "externalSecrets"),
     ("generated secrets from a store", {**STAGING, "secrets": {"generate": True, "store": {"name": "v"}}},
@@ -81,6 +84,35 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("a generated password for a server that exists",
      {**STORES, "environment": "staging", "secrets": {"delivery": "direct", "generate": True}},
      "databasePassword", "its own"),
+    ("a generated password for a Redis that exists",
+     {**DEV, "redis": {"kind": "external", **STORES["redis"]}}, "redisPassword", "its own"),
+    ("pools of several processes", {**DEV, "app": {"clusterWorkers": 8}}, "api.poolSize", "connections"),
+    ("a port for an ephemeral store", {**DEV, "redis": {"port": 6380}}, "redis.port", "ephemeral"),
+    ("a CA that is none", {**STAGING, "postgres": {**STORES["postgres"], "ca": "ca.pem"}}, "postgres.ca", "BEGIN CERT"),
+    ("a key beside the CA", {**STAGING, "postgres": {**STORES["postgres"], "ca": PEM + KEY}}, "postgres.ca", "key"),
+    ("memory that starts nothing", {**DEV, "api": {"resources": {"memory": "1Ki"}}}, "api.resources.memory", "32Mi"),
+    ("no CPU at all", {**DEV, "api": {"resources": {"cpu": "0.0"}}}, "api.resources.cpu", "250m"),
+    ("a path in the repository that no registry has", {**STAGING, "image": {"repository": "r.example.com/a..b"}},
+     "image.repository", "repository"),
+    ("an image in capitals", {**DEV, "images": {"redis": f"Red is@{DIGEST}"}}, "images.redis", "repository"),
+    ("a working directory with a space", {**DEV, "app": {"workdir": "/my app"}}, "app.workdir", "spaces"),
+    ("an owner that is no label", {**DEV, "owner": "größe"}, "owner", "letters"),
+    ("a moment in words", {**DEV, "release": {"digest": DIGEST, "healthySince": "yesterday"}},
+     "release.healthySince", "2030-01-31T12:00:00Z"),
+    ("a moment without a zone", {**DEV, "release": {"digest": DIGEST, "healthySince": "2030-01-31T12:00:00"}},
+     "release.healthySince", "time zone"),
+    ("a hole outside of the egress", {**DEV, "network": {"egress": [{**PAYMENTS, "except": ["10.0.0.0/8"]}]}},
+     "network.egress[0].except", "not within"),
+    ("two destinations of one name", {**DEV, "network": {"egress": [PAYMENTS, PAYMENTS]}},
+     "network.egress[1].name", "another"),
+    ("a destination with the name of a store", {**DEV, "network": {"egress": [{**PAYMENTS, "name": "redis"}]}},
+     "network.egress[0].name", "another"),
+    ("clients that a node port hides", {**DEV, "api": {"nodePort": 30080}, "network": {"ingressCidrs": ["10.0.0.0/8"]}},
+     "network.ingressCidrs", "externalTrafficPolicy to Local"),
+    ("a traffic policy without a node port", {**DEV, "api": {"externalTrafficPolicy": "Local"}},
+     "api.externalTrafficPolicy", "no effect"),
+    ("a seed without migrations", {**DEV, "migrations": {"enabled": False}}, "seed.enabled", "after the migrations"),
+    ("an API key in plain env", {**DEV, "app": {"env": {"STRIPE_API_KEY": "y"}}}, "app.env.STRIPE_API_KEY", "secret"),
     ("a secret in plain text", {**DEV, "jwtSecret": "s" * 40}, "jwtSecret", "--secret"),
     ("a digest without a repository", {**STAGING, "release": {"digest": DIGEST}}, "image.repository", "missing"),
     ("a repository and a registry", {**DEV, "image": {"repository": "r.example.com/a"}}, "image.repository", "follows"),
@@ -142,6 +174,66 @@ def test_a_value_that_was_set_aside_is_not_reported_as_missing(tmp_path):
     assert len(found) == 1, "one mistake, one message"
 
 
+def test_a_secret_under_a_misspelled_key_is_not_shown(tmp_path):
+    (mistake,) = mistakes_of(tmp_path, {**DEV, "databasePasword": "canary-0123456789"})
+    assert "canary" not in str(mistake), "the value may be what the right key keeps secret"
+    assert "pxl:databasePassword" in mistake.remedy
+
+
+def test_a_private_key_in_place_of_a_certificate_is_not_shown(tmp_path):
+    found = mistakes_of(tmp_path, {**STAGING, "postgres": {**STORES["postgres"], "ca": KEY}})
+    assert found, "it would end in a ConfigMap"
+    assert "canary" not in "\n".join(map(str, found)), "and in a log"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("owner", {"secure": "v1:canary"}), ("app", {"env": {"A": {"secure": "v1:canary"}}})],
+    ids=["a setting", "a part of one"],
+)
+def test_a_secret_that_would_not_stay_one_is_refused(tmp_path, key, value):
+    (mistake,) = mistakes_of(tmp_path, {**DEV, key: value})
+    assert mistake.key == f"pxl:{key}"
+    assert "without --secret" in mistake.remedy
+    assert "canary" not in str(mistake)
+
+
+def test_what_is_said_about_a_secret_is_no_secret(tmp_path):
+    env = {"MAX_TOKENS": "4096", "TOKEN_TTL_SECONDS": "900", "PASSWORD_MIN_LENGTH": "12", "SECRET_NAME": "shop"}
+    assert mistakes_of(tmp_path, {**DEV, "app": {"env": env}}) == [], "there would be no way to set them"
+
+
+def test_a_date_is_read_as_the_text_that_it_is(tmp_path):
+    path = tmp_path / "Pulumi.try.yaml"
+    release = f"{{digest: {DIGEST}, healthySince: 2030-01-31T12:00:00Z}}"
+    path.write_text(f"config: {{pxl:environment: dev, pxl:owner: 2030-01-31, pxl:release: {release}}}")
+    assert check_stack_file(path) == [], "YAML's own dates must not stop the check"
+
+
+@pytest.mark.parametrize(
+    ("stack", "settings", "key"),
+    [
+        ("prod_eu", {}, "pxl:namespace"),
+        ("Prod", {}, "pxl:namespace"),
+        ("s" * 60, {}, "pxl:namespace"),
+        ("-eu", {"namespace": "shop"}, "(stack)"),
+        ("s" * 64, {"namespace": "shop"}, "(stack)"),
+    ],
+)
+def test_a_stack_whose_name_fits_no_namespace_or_label_is_refused(tmp_path, stack, settings, key):
+    path = tmp_path / f"Pulumi.{stack}.yaml"
+    config = {f"pxl:{name}": value for name, value in {**DEV, **settings}.items()}
+    path.write_text(yaml.safe_dump({"config": config}))
+    assert [mistake.key for mistake in check_stack_file(path)] == [key], "else the deployment would stop half-way"
+
+
+@pytest.mark.parametrize(("stack", "settings"), [("prod-eu", {}), ("prod_EU.2", {"namespace": "shop"})])
+def test_a_stacks_name_is_free_within_that(tmp_path, stack, settings):
+    path = tmp_path / f"Pulumi.{stack}.yaml"
+    path.write_text(yaml.safe_dump({"config": {f"pxl:{name}": value for name, value in {**DEV, **settings}.items()}}))
+    assert check_stack_file(path) == []
+
+
 def test_a_secret_is_never_shown(tmp_path):
     canary = "canary-0123456789"
     for key in ("jwtSecret", "databasePassword", "redisPassword"):
@@ -155,12 +247,23 @@ def test_a_secret_is_never_shown(tmp_path):
     [
         ("config: [", "YAML"),
         ("- a", "mapping"),
+        ("config: {[1, 2]: 3}", "YAML"),
         ("config: 3", "mapping"),
         ("confg: {}", "config?"),
+        ("config:\n  pxl:api: {sticky: true}\n  pxl:api: {nodePort: 30080}", "'pxl:api' is there twice"),
         ("config: {'plx:api': {}}", "pxl:api"),
         ("config: {'api': {}}", "pxl:api"),
     ],
-    ids=["broken YAML", "a list", "config that is a number", "misspelled config", "misspelled project", "no project"],
+    ids=[
+        "broken YAML",
+        "a list",
+        "a list as a key",
+        "config that is a number",
+        "misspelled config",
+        "a key twice",
+        "misspelled project",
+        "no project",
+    ],
 )
 def test_refuses_a_file_that_is_not_a_stack_file(tmp_path, text, word):
     path = tmp_path / "Pulumi.try.yaml"

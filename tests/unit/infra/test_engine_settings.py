@@ -22,6 +22,15 @@ def test_objects_arrive_as_json():
     assert settings.api.replicas.min == 3, "an object passed as JSON must be read"
 
 
+@pytest.mark.parametrize("moment", ["2030-01-31T12:00:00Z", "2030-01-31 12:00:00 +0000 UTC"])
+def test_a_moment_arrives_with_or_without_quotes(moment):
+    release = {"digest": DIGEST, "healthySince": moment}
+    settings = from_engine("dev", engine_config(environment="dev", images=IMAGES, release=release))
+    assert settings.release is not None
+    assert settings.release.healthy_since is not None
+    assert settings.release.healthy_since.startswith("2030-01-31T12:00:00"), "the engine rewrites what has no quotes"
+
+
 def test_a_secret_that_looks_like_json_stays_a_string():
     secret = "{not json, just a strange secret of some length}"
     settings = from_engine("dev", engine_config(environment="dev", images=IMAGES, jwtSecret=secret))
@@ -60,6 +69,28 @@ def test_a_short_secret_is_refused_without_showing_it():
         from_engine("dev", engine_config(environment="dev", images=IMAGES, jwtSecret="canary"))
     assert "canary" not in str(refused.value), "the value is a secret even when it is wrong"
     assert "pxl:jwtSecret" in str(refused.value), "the key must be named"
+
+
+def test_what_was_set_as_a_secret_is_not_shown_under_a_key_that_is_none():
+    config = engine_config(environment="dev", images=IMAGES, stripeKey="canary-canary")
+    with pytest.raises(SettingsError) as refused:
+        from_engine("dev", {**config, "PULUMI_CONFIG_SECRET_KEYS": '["pxl:stripeKey"]'})
+    assert "pxl:stripeKey" in str(refused.value), "it is reported"
+    assert "canary" not in str(refused.value), "the engine has decrypted it, and the message ends in a log"
+
+
+def test_a_secret_that_would_not_stay_one_is_refused():
+    config = engine_config(environment="dev", images=IMAGES, app={"env": {"FEATURE": "canary-canary"}})
+    with pytest.raises(SettingsError) as refused:
+        from_engine("dev", {**config, "PULUMI_CONFIG_SECRET_KEYS": '["pxl:app"]'})
+    assert "pxl:app" in str(refused.value), "its value would stand in the pods"
+    assert "canary" not in str(refused.value)
+
+
+def test_the_program_refuses_a_stack_whose_name_is_no_namespace():
+    with pytest.raises(SettingsError) as refused:
+        from_engine("prod_eu", engine_config(environment="dev", images=IMAGES))
+    assert "pxl:namespace" in str(refused.value), "before any resource"
 
 
 def test_no_configuration_at_all_is_a_mistake_not_a_crash():

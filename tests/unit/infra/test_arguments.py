@@ -1,0 +1,54 @@
+"""What a stack's settings become as arguments of the components."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import yaml
+
+from infra import arguments
+from infra.settings import Settings, from_stack_file
+
+DIGEST = "sha256:" + "a" * 64
+
+
+def settings_of(tmp_path: Any, **config: Any) -> Settings:
+    path = tmp_path / "Pulumi.try.yaml"
+    given = {"environment": "dev", "release": {"digest": DIGEST}, **config}
+    path.write_text(yaml.safe_dump({"config": {f"pxl:{key}": value for key, value in given.items()}}))
+    return from_stack_file(path)
+
+
+def api_of(settings: Settings) -> Any:
+    store: Any = SimpleNamespace(endpoint={}, connection={})
+    secrets: Any = SimpleNamespace(ref=lambda key: {"name": "secrets", "key": key})
+    assert settings.release is not None
+    return arguments.Workloads(settings, "try", settings.release, "pxl-try", (store, store, secrets)).api()
+
+
+def test_anybody_may_call_where_nobody_is_named(tmp_path):
+    assert api_of(settings_of(tmp_path))["ingress_from"] == [{"name": "clients", "cidrs": ["0.0.0.0/0"]}]
+
+
+def test_an_ingress_controller_is_let_in_by_its_namespace_and_nobody_else(tmp_path):
+    network = {"ingressNamespaces": ["gateway", "gateway"]}
+    callers = api_of(settings_of(tmp_path, network=network))["ingress_from"]
+    assert callers == [{"name": "gateway-pods", "namespace": "gateway"}], "once, and no range of addresses beside it"
+
+
+def test_addresses_and_namespaces_may_be_named_together(tmp_path):
+    network = {"ingressNamespaces": ["gateway"], "ingressCidrs": ["203.0.113.0/24"]}
+    names = [caller["name"] for caller in api_of(settings_of(tmp_path, network=network))["ingress_from"]]
+    assert names == ["gateway-pods", "clients"]
+
+
+def test_a_node_port_that_keeps_its_clients_addresses_may_be_kept_to_some_of_them(tmp_path):
+    api = {"nodePort": 30080, "externalTrafficPolicy": "Local"}
+    args = api_of(settings_of(tmp_path, api=api, network={"ingressCidrs": ["203.0.113.0/24"]}))
+    assert args["external_traffic_policy"].value == "Local", "else the policy would see the node's address"
+
+
+def test_a_cluster_may_have_its_dns_elsewhere(tmp_path):
+    network = {"dnsNamespace": "dns", "dnsCidrs": ["169.254.20.10/32"]}
+    args: Any = arguments.namespace(settings_of(tmp_path, network=network), "try")
+    assert (args["dns_namespace"], args["dns_cidrs"]) == ("dns", ["169.254.20.10/32"])
+    assert "dns_cidrs" not in arguments.namespace(settings_of(tmp_path), "try"), "an empty list would be refused"
