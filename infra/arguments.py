@@ -27,6 +27,7 @@ from pxl_components import (
 )
 
 from infra.settings import Settings, default_namespace
+from infra.settings.app_secrets import key_of, values_of
 from infra.settings.model import Delivery, RegistryKind, Release, Replicas, StoreKind
 from infra.settings.model import Resources as ResourceSettings
 
@@ -74,18 +75,18 @@ def secrets(settings: Settings, stack: str, namespace: pulumi.Input[str]) -> App
             "delivery": SecretDelivery.EXTERNAL_SECRETS,
             "external_store": {"name": store.name, "kind": store.kind},
             "external_prefix": f"{store.prefix}/{stack}/",
-            "external_keys": keys,
+            "external_keys": [*keys, *map(key_of, settings.secrets.variables)],
             "labels": labels(settings, stack),
         }
     given = dict(zip(keys, (settings.database_password, settings.redis_password, settings.jwt_secret), strict=True))
     drawn: list[GeneratedSecret] = [
         {"key": key, "length": _GENERATED_LENGTH} for key, value in given.items() if value is None
     ]
+    values = {key: value.get_secret_value() for key, value in given.items() if value is not None}
+    values |= {key_of(variable): value for variable, value in values_of(settings).items()}
     return {
         "namespace": namespace,
-        "values": {
-            key: pulumi.Output.secret(value.get_secret_value()) for key, value in given.items() if value is not None
-        },
+        "values": {key: pulumi.Output.secret(value) for key, value in values.items()},
         "generate": drawn,
         "labels": labels(settings, stack),
     }
@@ -266,6 +267,7 @@ class Workloads:
             "redis": self._redis.connection,
             "jwt_secret": self._secrets.ref(JWT_SECRET),
             "values": dict(app.env),
+            "secrets": {name: self._secrets.ref(key_of(name)) for name in self._settings.secrets.variables},
         }
         if pool_size is not None:
             environment["database_pool"] = pool_size

@@ -1,12 +1,14 @@
 """Settings that are fine alone and cannot hold together."""
 
 import ipaddress
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pxl_components.contracts import CONTRACTS, EnvironmentContract
 
+from infra.settings import app_secrets
 from infra.settings.model import (
     Contract,
     Delivery,
@@ -140,7 +142,10 @@ def _secrets(settings: Settings) -> Iterator[Contradiction]:
         "redisPassword": settings.redis_password,
         "jwtSecret": settings.jwt_secret,
     }
-    if settings.secrets.delivery is Delivery.EXTERNAL_SECRETS:
+    external = settings.secrets.delivery is Delivery.EXTERNAL_SECRETS
+    if external:
+        given["appSecrets"] = settings.app_secrets
+    if external:
         if settings.secrets.store is None:
             yield Contradiction(
                 ("secrets.store", "secrets.delivery"), None, "is missing, but secrets.delivery is externalSecrets",
@@ -171,6 +176,27 @@ def _secrets(settings: Settings) -> Iterator[Contradiction]:
                 (key, f"{store}.kind"), None, "would be generated, but an external server has its own",
                 f"pulumi config set --secret pxl:{key}",
             )  # fmt: skip
+
+
+def _app_secrets(settings: Settings) -> Iterator[Contradiction]:
+    wanted = settings.secrets.variables
+    keys = ("appSecrets", "secrets.variables")
+    how = f"""pulumi config set --secret pxl:appSecrets '{json.dumps(dict.fromkeys(wanted, "..."))}'"""
+    if settings.secrets.delivery is Delivery.EXTERNAL_SECRETS:
+        return
+    try:
+        given = app_secrets.values_of(settings)
+    except ValueError:
+        yield Contradiction(keys, "", "is no JSON object from variable to text", how)
+        return
+    missing, unknown = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
+    if missing:
+        yield Contradiction(keys, None, f"has no value for {', '.join(missing)} of secrets.variables", how)
+    if unknown:
+        yield Contradiction(
+            keys, "", f"has a value for {', '.join(unknown)}, which secrets.variables does not list",
+            "list it there, or leave it out",
+        )  # fmt: skip
 
 
 def _registry(settings: Settings) -> Iterator[Contradiction]:
@@ -279,6 +305,12 @@ def _variables_twice(settings: Settings) -> Iterator[Contradiction]:
                     (f"app.envNames.{concept}",), variable, f"already carries {concept_of[variable]}", "name it once"
                 )
             concept_of[variable] = concept
+    for variable in settings.secrets.variables:
+        if variable in concept_of:
+            yield Contradiction(
+                ("secrets.variables",), variable, f"is set already: it carries {concept_of[variable]}", "remove it"
+            )
+        concept_of[variable] = "a secret of secrets.variables"
     for variable in settings.app.env:
         if variable in concept_of:
             yield Contradiction(
@@ -289,8 +321,8 @@ def _variables_twice(settings: Settings) -> Iterator[Contradiction]:
 
 
 RULES: tuple[Rule, ...] = (
-    _replicas, _connections, _stores, _tls, _secrets, _registry, _egress, _node_port, _production, _seed, _reserved_env,
-    _drain, _variables_twice,
+    _replicas, _connections, _stores, _tls, _secrets, _app_secrets, _registry, _egress, _node_port, _production, _seed,
+    _reserved_env, _drain, _variables_twice,
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 _LEAST_MEMORY = 32 * 2**20
-SECRET_KEYS = ("databasePassword", "redisPassword", "jwtSecret")
+SECRET_KEYS = ("databasePassword", "redisPassword", "jwtSecret", "appSecrets")
 
 
 def refuse(problem: str, remedy: str) -> PydanticCustomError:
@@ -385,6 +385,9 @@ class Secrets(Section):
     delivery: Delivery = Field(description="direct, or fetched by the External Secrets operator")
     generate: bool = Field(description="draw what is not set, once, and keep it in the state")
     store: SecretStore | None = Field(None, description="with externalSecrets: where they are fetched from")
+    variables: list[EnvName] = Field(
+        default_factory=list, description="further environment variables that are secret, such as STRIPE_API_KEY"
+    )
 
 
 class Registry(Section):
@@ -449,3 +452,6 @@ class Settings(Section):
     database_password: SecretStr | None = Field(None, min_length=12, description="secret: the app's database password")
     redis_password: SecretStr | None = Field(None, min_length=12, description="secret: the Redis password")
     jwt_secret: SecretStr | None = Field(None, min_length=32, description="secret: signs and verifies tokens")
+    app_secrets: SecretStr | None = Field(
+        None, min_length=2, description='secret: values of secrets.variables, a JSON object such as {"SMTP_TOKEN": "…"}'
+    )

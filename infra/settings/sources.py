@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from infra.settings import app_secrets
 from infra.settings.load import check, load
 from infra.settings.mistakes import Mistake, SettingsError, nearest, path_of
 from infra.settings.model import DNS_LABEL, LABEL_VALUE, SECRET_KEYS, Settings
@@ -146,10 +147,13 @@ def _read_stack_file(path: Path) -> tuple[dict[str, Any] | None, list[Mistake]]:
     needless = [key for key, value in raw.items() if key not in SECRET_KEYS and _holds_secret(value)]
     more += _needless_secrets(needless, path.name)
     values = {key: _ENCRYPTED if _is_encrypted(value) else value for key, value in raw.items() if key not in needless}
+    plain = _plain_secrets(values, path.name)
+    if values.get(app_secrets.SETTING) == _ENCRYPTED:
+        values[app_secrets.SETTING] = app_secrets.stand_in(values.get("secrets"), _ENCRYPTED)
     stack = re.fullmatch(r"Pulumi\.(.+)\.ya?ml", path.name)
     if stack is not None:
         more += _stack_name(stack.group(1), values, path.name)
-    return values, mistakes + more + _plain_secrets(values, path.name)
+    return values, mistakes + more + plain
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infra.environments import ENVIRONMENTS, defaults
+from infra.settings import app_secrets
 from infra.settings.model import SECRET_KEYS
 from operations.rendering.placeholders import DIGEST, REGISTRY, SECRET_TEXT
 
@@ -40,6 +41,7 @@ def build(raw: dict[str, Any], project: dict[str, Any]) -> RenderConfig:
     secrets = [key for key, value in config.items() if _holds_secret(value)]
     config = {key: _decrypted(value) for key, value in config.items()}
     _add_secrets(config, secrets, invented)
+    _add_app_secrets(config, secrets, invented)
     _add_images(config, invented)
     return RenderConfig({key: _as_text(value) for key, value in config.items()}, secrets, invented)
 
@@ -65,11 +67,24 @@ def _add_secrets(config: dict[str, Any], secrets: list[str], invented: list[str]
         return
     external = _resolved(config, "postgres", "kind") == "external"
     for key in SECRET_KEYS:
+        if key == app_secrets.SETTING:
+            continue
         generated = _resolved(config, "secrets", "generate") and not (key == "databasePassword" and external)
         if f"pxl:{key}" not in config and not generated:
             config[f"pxl:{key}"] = SECRET_TEXT
             secrets.append(f"pxl:{key}")
             invented.append(f"pxl:{key}")
+
+
+def _add_app_secrets(config: dict[str, Any], secrets: list[str], invented: list[str]) -> None:
+    """Values for the variables that the stack lists: they are encrypted in its file, or not there yet."""
+    key = f"pxl:{app_secrets.SETTING}"
+    if not _resolved(config, "secrets", "variables") or _resolved(config, "secrets", "delivery") != "direct":
+        return
+    if key not in config:
+        secrets.append(key)
+        invented.append(key)
+    config[key] = app_secrets.stand_in(config.get("pxl:secrets"), SECRET_TEXT)
 
 
 def _add_images(config: dict[str, Any], invented: list[str]) -> None:

@@ -52,3 +52,24 @@ def test_a_cluster_may_have_its_dns_elsewhere(tmp_path):
     args: Any = arguments.namespace(settings_of(tmp_path, network=network), "try")
     assert (args["dns_namespace"], args["dns_cidrs"]) == ("dns", ["169.254.20.10/32"])
     assert "dns_cidrs" not in arguments.namespace(settings_of(tmp_path), "try"), "an empty list would be refused"
+
+
+def test_a_further_secret_reaches_the_pods_by_reference(tmp_path):
+    settings = settings_of(
+        tmp_path, secrets={"variables": ["SMTP_TOKEN"]}, appSecrets={"secure": "v1:encrypted-by-the-engine"}
+    )
+    environment = api_of(settings)["environment"]
+    assert environment["secrets"] == {"SMTP_TOKEN": {"name": "secrets", "key": "smtp-token"}}, "never by value"
+    drawn = arguments.secrets(settings, "try", "pxl-try")
+    assert "smtp-token" in drawn["values"], "and the Secret that the stack writes holds it"
+
+
+def test_a_further_secret_is_fetched_from_the_store(tmp_path):
+    stores = {
+        "postgres": {"host": "db.example.internal", "cidrs": ["10.0.0.0/16"], "maxConnections": 400},
+        "redis": {"host": "redis.example.internal", "cidrs": ["10.0.0.0/16"]},
+        "image": {"repository": "registry.example.com/pxl/app"},
+    }
+    secrets = {"store": {"name": "vault"}, "variables": ["SMTP_TOKEN"]}
+    fetched = arguments.secrets(settings_of(tmp_path, environment="staging", secrets=secrets, **stores), "s", "pxl-s")
+    assert "smtp-token" in fetched["external_keys"], "under its own key, beside the built-in ones"

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from infra.settings import SettingsError, from_engine
+from infra.settings.app_secrets import values_of
+from infra.settings.model import SECRET_KEYS
 
 DIGEST = "sha256:" + "a" * 64
 IMAGES = {name: f"localhost:5000/pxl/{name}@{DIGEST}" for name in ("postgres", "redis", "registry")}
@@ -13,7 +15,7 @@ IMAGES = {name: f"localhost:5000/pxl/{name}@{DIGEST}" for name in ("postgres", "
 def engine_config(**settings):
     """The engine passes strings, and objects as JSON."""
     config = {f"pxl:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
-    secret = [key for key in config if key in ("pxl:jwtSecret", "pxl:databasePassword", "pxl:redisPassword")]
+    secret = [key for key in config if key.removeprefix("pxl:") in SECRET_KEYS]
     return {"PULUMI_CONFIG": json.dumps(config), "PULUMI_CONFIG_SECRET_KEYS": json.dumps(secret)}
 
 
@@ -105,3 +107,34 @@ def test_a_secret_in_plain_text_is_refused_by_the_program_too():
         from_engine("dev", plain)
     assert "--secret" in str(refused.value), "the remedy is to set it as a secret"
     assert "cccc" not in str(refused.value), "and the value is not shown again"
+
+
+def with_app_secrets(text):
+    secrets = {"variables": ["SMTP_TOKEN"]}
+    return from_engine("dev", engine_config(environment="dev", images=IMAGES, secrets=secrets, appSecrets=text))
+
+
+def test_further_secrets_reach_the_program():
+    settings = with_app_secrets('{"SMTP_TOKEN": "canary-1"}')
+    assert values_of(settings) == {"SMTP_TOKEN": "canary-1"}, "each variable has its value"
+    assert "canary" not in repr(settings), "and shows it to nobody"
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("canary-2", "JSON"),
+        ('["canary-2"]', "JSON"),
+        ('{"SMTP_TOKEN": 3}', "JSON"),
+        ('{"SMTP_TOKEN": ""}', "JSON"),
+        ("{}", "SMTP_TOKEN"),
+        ('{"SMTP_TOKEN": "canary-2", "OTHER": "canary-2"}', "OTHER"),
+    ],
+    ids=["no JSON", "a list", "a number", "an empty value", "a missing one", "one too many"],
+)
+def test_further_secrets_that_do_not_fit_are_refused_without_showing_them(text, word):
+    with pytest.raises(SettingsError) as refused:
+        with_app_secrets(text)
+    assert "pxl:appSecrets" in str(refused.value), "the setting must be named"
+    assert word in str(refused.value), f"says only: {refused.value}"
+    assert "canary" not in str(refused.value), "a secret is not shown, even when it is wrong"
