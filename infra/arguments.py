@@ -185,6 +185,7 @@ class Workloads:
         args: MigrationsArgs = {
             "namespace": self._namespace,
             "image": self._image,
+            "pull_secrets": self._settings.image.pull_secrets,
             "command": self._settings.migrations.command,
             "environment": self._environment(None),
             "connects_to": [self._postgres.endpoint, self._redis.endpoint],
@@ -203,6 +204,7 @@ class Workloads:
         args: ApiArgs = {
             "namespace": self._namespace,
             "image": self._image,
+            "pull_secrets": self._settings.image.pull_secrets,
             "command": api.command,
             "environment": self._environment(api.pool_size),
             "probes": self._probes(),
@@ -236,6 +238,7 @@ class Workloads:
         args: WorkerArgs = {
             "namespace": self._namespace,
             "image": self._image,
+            "pull_secrets": self._settings.image.pull_secrets,
             "command": worker.command,
             "environment": self._environment(worker.pool_size),
             "concurrency": worker.concurrency,

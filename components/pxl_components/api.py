@@ -75,6 +75,8 @@ class ApiArgs(TypedDict):
     """Only with ``node_port``; default ``Cluster``."""
     sticky: NotRequired[bool]
     """Sends a client address to the same pod for three hours, for WebSocket state held in memory; default false."""
+    pull_secrets: NotRequired[list[str]]
+    """Names of Secrets in ``namespace`` that the kubelet logs in to the image's registry with; default none."""
     run_as_user: NotRequired[int]
     """Numeric user, not 0; default 10001."""
     working_dir: NotRequired[str]

@@ -1,5 +1,6 @@
 """What the app's processes share, whether they serve, work or migrate."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from pxl_components.workload import NO_PROBES, ContainerProbes, ResourceSpec
 DIGEST_ANNOTATION = "pxl.dev/image-digest"
 _HIGHEST_USER = 2_000_000_000
 _FRAMEWORK_GRACEFUL_SECONDS = 30
+_OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class AppSpec:
     command: list[str]
     resources: ResourceSpec
     user: int
+    pull_secrets: list[str]
     working_dir: str
     empty_env_file: bool
     links: Links
@@ -55,6 +58,7 @@ class AppSpec:
             command=args.command("command", command),
             resources=ResourceSpec.read(args, cpu="100m", memory="256Mi"),
             user=args.integer("run_as_user", 10001, 1, _HIGHEST_USER),
+            pull_secrets=_pull_secrets(args),
             working_dir=args.path_text("working_dir", "/app"),
             empty_env_file=args.boolean("empty_env_file"),
             links=links,
@@ -71,6 +75,15 @@ class AppSpec:
         """What one kind of process is told; see ``Process``."""
         graceful = None if drain is None else drain.graceful_milliseconds
         return Process(str(self.image.digest), port, graceful, workers, jobs)
+
+
+def _pull_secrets(args: Arguments) -> list[str]:
+    names = args.strings("pull_secrets", [])
+    for number, name in enumerate(names):
+        if not _OBJECT_NAME.fullmatch(name):
+            remedy = "name a Secret of type kubernetes.io/dockerconfigjson: lower-case letters, digits, - and ."
+            raise args.error(f"pull_secrets[{number}]", name, "is not the name of a Secret", remedy)
+    return names
 
 
 def read_drain(args: Arguments, *, receives_traffic: bool) -> Drain:

@@ -1,5 +1,6 @@
 """The Deployment of a workload that never stops serving: rolling, spread, protected from disruption, scaled."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -64,7 +65,7 @@ def deploy(
         rollout: How one revision replaces another.
         after: What must be there before the pods, such as the network policies.
     """
-    account = service_account(parent, name, spec.identity, spec.namespace)
+    account = service_account(parent, name, spec.identity, spec.namespace, spec.pull_secrets)
     notes = {**pod_notes(spec), **scanner_notes(container)}
     if scale.replicas is not None:
         notes |= _FIXED_REPLICAS
@@ -89,13 +90,26 @@ def deploy(
 
 
 def service_account(
-    parent: pulumi.Resource, name: str, identity: Identity, namespace: Input[str]
+    parent: pulumi.Resource,
+    name: str,
+    identity: Identity,
+    namespace: Input[str],
+    pull_secrets: Sequence[str] = (),
 ) -> pulumi.Output[str]:
-    """A ServiceAccount of the workload's own, without a token; its name comes back."""
+    """A ServiceAccount of the workload's own, without a token; its name comes back.
+
+    Args:
+        parent: The component.
+        name: Its name.
+        identity: Whose pods run as it.
+        namespace: Where.
+        pull_secrets: Names of the Secrets that its pods' images are pulled with.
+    """
     made = kubernetes.core.v1.ServiceAccount(
         f"{name}-account",
         metadata=identity.metadata(namespace),
         automount_service_account_token=False,
+        image_pull_secrets=[{"name": secret} for secret in pull_secrets] or None,
         opts=pulumi.ResourceOptions(parent=parent),
     )
     return made.metadata.apply(lambda metadata: str(metadata.name))

@@ -46,6 +46,8 @@ class MigrationsArgs(TypedDict):
     """How often a failed pod is tried again, 0-10; default 2."""
     resources: NotRequired[Resources]
     """What a pod may use; default 100m CPU and 256Mi of memory."""
+    pull_secrets: NotRequired[list[str]]
+    """Names of Secrets in ``namespace`` that the kubelet logs in to the image's registry with; default none."""
     run_as_user: NotRequired[int]
     """Numeric user, not 0; default 10001."""
     working_dir: NotRequired[str]
@@ -71,7 +73,7 @@ class Migrations(pulumi.ComponentResource):
         super().__init__("pxl:index:Migrations", name, {}, opts)
         app = spec.app
         policies = declare(self, name, Pods(app.identity, app.namespace), app.links)
-        account = service_account(self, name, app.identity, app.namespace)
+        account = service_account(self, name, app.identity, app.namespace, app.pull_secrets)
         container = app_container(self, name, app, app.process(), skips=_SKIPS)
         short = app.image.short
         migrate = self._job(f"{name}-{short}", spec, container, account, after=policies)

@@ -61,6 +61,8 @@ class WorkerArgs(TypedDict):
     """What the worker may reach."""
     external_egress: NotRequired[list[ExternalEgress]]
     """What it may reach outside the cluster."""
+    pull_secrets: NotRequired[list[str]]
+    """Names of Secrets in ``namespace`` that the kubelet logs in to the image's registry with; default none."""
     run_as_user: NotRequired[int]
     """Numeric user, not 0; default 10001."""
     working_dir: NotRequired[str]

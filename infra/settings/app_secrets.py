@@ -28,7 +28,7 @@ def values_of(settings: Settings) -> dict[str, str]:
     found: Any = json.loads(settings.app_secrets.get_secret_value())
     if not isinstance(found, dict):
         raise ValueError("not an object")
-    values: dict[str, Any] = found
+    values = cast("dict[str, Any]", found)
     if not all(isinstance(value, str) and value for value in values.values()):
         raise ValueError("not an object of texts")
     return values

@@ -237,6 +237,9 @@ class ImageSource(Section):
     repository: Repository | None = Field(
         None, description="repository without tag or digest; with registry.kind cluster it follows from the registry"
     )
+    pull_secrets: list[DnsLabel] = Field(
+        default_factory=list, description="names of Secrets in the namespace that log in to the repository's registry"
+    )
 
 
 class Release(Section):

@@ -52,3 +52,14 @@ def test_its_concurrency_is_told_to_the_app(deployed: Deployed):
 )
 def test_what_could_not_work_is_refused(refuses: Any, change: Any, words: list[str]):
     refuses(Worker, {**ARGS, **change}, *words)
+
+
+def test_its_images_are_pulled_with_the_secrets_that_are_named(deployed: Deployed):
+    account = deployed(Worker, {**ARGS, "pull_secrets": ["registry-login"]}).one("ServiceAccount")
+    assert account.inputs["imagePullSecrets"] == [{"name": "registry-login"}], "a private registry asks who pulls"
+    assert "imagePullSecrets" not in deployed(Worker, ARGS).one("ServiceAccount").inputs, "and nothing else is sent"
+
+
+def test_a_pull_secret_that_is_no_name_is_refused(deployed: Deployed):
+    with pytest.raises(ValueError, match=r"pull_secrets\[0\].*dockerconfigjson"):
+        deployed(Worker, {**ARGS, "pull_secrets": ["user:password"]})

@@ -73,3 +73,8 @@ def test_a_further_secret_is_fetched_from_the_store(tmp_path):
     secrets = {"store": {"name": "vault"}, "variables": ["SMTP_TOKEN"]}
     fetched = arguments.secrets(settings_of(tmp_path, environment="staging", secrets=secrets, **stores), "s", "pxl-s")
     assert "smtp-token" in fetched["external_keys"], "under its own key, beside the built-in ones"
+
+
+def test_a_private_registry_is_logged_in_to(tmp_path):
+    settings = settings_of(tmp_path, image={"pullSecrets": ["registry-login"]})
+    assert api_of(settings)["pull_secrets"] == ["registry-login"], "the API's image comes from there"
