@@ -8,13 +8,17 @@ PYTHON := $(VENV)/bin/python
 # Options of `make up`: APP=folder PORT=number KUBE_CONTEXT=name
 UP_OPTIONS = $(if $(APP),--app '$(APP)') $(if $(PORT),--port '$(PORT)') $(if $(KUBE_CONTEXT),--kube-context '$(KUBE_CONTEXT)')
 CONTEXT_OPTION = $(if $(KUBE_CONTEXT),--kube-context '$(KUBE_CONTEXT)')
+# Where the dev stack's objects are, and how to ask the node of `make up` for them
+NAMESPACE ?= pxl-dev
+KUBECTL = $(PYTHON) -m local kubectl -- --namespace '$(NAMESPACE)'
+NODE_KUBECONFIG = $$($(PYTHON) -c 'from local.paths import State; print(State.current().folder / "kubeconfig")')
 # Compiled modules and rewritten assertions are kept: the next run of the tests takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down status test unit process stacks engine e2e lint check render preview checkov schema requirements
+.PHONY: help up down status logs explain psql test unit process stacks engine e2e lint check render preview checkov schema requirements
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(VENV)/installed ## the whole application on this machine, or on KUBE_CONTEXT=name; prints its URL
 	@$(PYTHON) -m local up $(UP_OPTIONS)
@@ -24,6 +28,16 @@ down: $(VENV)/installed ## takes away all that `make up` made
 
 status: $(VENV)/installed ## what runs, and where
 	@$(PYTHON) -m local status
+
+logs: $(VENV)/installed ## the last lines that the app's pods wrote
+	@$(KUBECTL) logs --selector app.kubernetes.io/name=pxl-app --all-containers --prefix --tail=30
+
+explain: $(VENV)/installed ## why something of the dev stack is not ready: pod, probe, log, events
+	@$(VENV)/bin/pxlctl explain '$(NAMESPACE)' --kubeconfig "$(NODE_KUBECONFIG)"
+
+psql: $(VENV)/installed ## a prompt of the dev stack's database
+	@pod=$$($(KUBECTL) get pod --output name --selector app.kubernetes.io/name=postgres) && \
+	  $(KUBECTL) exec -it "$$pod" -- psql -U pxl pxl
 
 test: $(VENV)/installed ## everything that needs no root and no cluster
 	@$(PYTHON) -m local engine >/dev/null

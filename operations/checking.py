@@ -21,9 +21,7 @@ def find_mistakes(project: Project, stack: str, file: Path | None) -> tuple[Path
     Raises:
         Problem: If the stack or the file does not exist.
     """
-    path = file if file is not None else project.stack_file(stack)
-    if not path.is_file():
-        raise Problem(f"the file {path} does not exist", remedy="name an existing settings file with --file")
+    path = project.settings_file(stack, file)
     return path, check_stack_file(path)
 
 
@@ -58,9 +56,14 @@ def require_clean(project: Project, stack: str, file: Path | None) -> Path:
             f"the settings of stack {stack} cannot be used",
             where=str(path),
             why=text(path, mistakes),
-            remedy=f"mend the file, then: pxlctl check {stack}",
+            remedy=f"mend the file, then: {command(stack, file)}",
         )
     return path
+
+
+def command(stack: str, file: Path | None) -> str:
+    """What to call to see every mistake of the same file."""
+    return f"pxlctl check {stack}" + (f" --file {file}" if file is not None else "")
 
 
 def _block(mistake: Mistake) -> str:

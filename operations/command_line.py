@@ -4,16 +4,14 @@ Progress and problems go to standard error, results to standard output.
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from operations import checking
-from operations.console import say
+from operations.console import say, show
 from operations.errors import Problem
 from operations.stacks import Project
 
@@ -68,7 +66,7 @@ def project_of(ctx: typer.Context) -> Project:
 
 def print_json(data: Any) -> None:
     """A result for scripts, on standard output."""
-    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    show(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 @app.command(epilog="Example: [bold]pxlctl check staging[/bold]")
@@ -81,7 +79,7 @@ def check(ctx: typer.Context, stack: Stack, file: File = None, as_json: AsJson =
     if as_json:
         print_json(checking.data(stack, path, mistakes))
     else:
-        Console(highlight=False).print(checking.text(path, mistakes), markup=False, soft_wrap=True)
+        show(checking.text(path, mistakes))
     if mistakes:
         raise typer.Exit(1)
 
@@ -122,7 +120,7 @@ def render(
 def doctor(
     ctx: typer.Context,
     *,
-    stack: Annotated[str | None, typer.Argument(metavar="[STACK]", help="Also look at what this stack needs.")] = None,
+    stack: Annotated[str | None, typer.Argument(metavar="STACK", help="Also look at what this stack needs.")] = None,
     kube_context: Annotated[
         str | None,
         typer.Option("--kube-context", metavar="C", help="Context to look at; default: the one in the settings."),
@@ -210,6 +208,6 @@ def explain(
     if as_json:
         print_json(found.as_dict())
     else:
-        Console(highlight=False).print(found.text(), markup=False, soft_wrap=True)
+        show(found.text())
     if not found.done:
         raise typer.Exit(1)

@@ -11,7 +11,7 @@ from kubernetes import config as kube
 
 from infra.environments import ENVIRONMENTS
 from operations import checking, deploy
-from operations.console import say, step
+from operations.console import say, show, step
 from operations.errors import Problem
 from operations.stacks import Project, read_yaml, setting
 
@@ -28,10 +28,10 @@ def up(project: Project, stack: str, file: Path | None, *, as_json: bool = False
         deploy.up(deployment)
     outputs = deploy.outputs(deployment)
     if as_json:
-        _print(json.dumps(outputs, indent=2, sort_keys=True))
+        show(json.dumps(outputs, indent=2, sort_keys=True))
         return
     for key, value in sorted(outputs.items()):
-        _print(f"{key}: {value}")
+        show(f"{key}: {value}")
 
 
 def preview(project: Project, stack: str, file: Path | None) -> None:
@@ -42,7 +42,7 @@ def preview(project: Project, stack: str, file: Path | None) -> None:
     """
     deployment = _prepare(project, stack, file)
     # What it says is the result, so it goes where results go.
-    deploy.preview(deployment, out=_print)
+    deploy.preview(deployment, out=show)
 
 
 def down(project: Project, stack: str, file: Path | None, *, yes: bool) -> None:
@@ -54,7 +54,7 @@ def down(project: Project, stack: str, file: Path | None, *, yes: bool) -> None:
     Raises:
         Problem: If it is production, nobody confirms, or the engine fails.
     """
-    path = file or project.stack_file(stack)
+    path = project.settings_file(stack, file)
     config = read_yaml(path).get("config") or {}
     _refuse_production(stack, path, setting(config, "pxl:environment"))
     deployment = _deployment(project, stack, path, config, explicit=file is not None)
@@ -62,11 +62,6 @@ def down(project: Project, stack: str, file: Path | None, *, yes: bool) -> None:
         _confirm(deployment)
     with step(f"removing stack {stack}"):
         deploy.destroy(deployment)
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def _prepare(project: Project, stack: str, file: Path | None) -> deploy.Deployment:
@@ -115,7 +110,8 @@ def _refuse_production(stack: str, path: Path, environment: Any) -> None:
     if environment not in ENVIRONMENTS:
         raise Problem(
             f"it is not clear that stack {stack} is not production",
-            where=f"{path}, pxl:environment = {environment}",
+            where=str(path),
+            why="pxl:environment is missing" if environment is None else f"pxl:environment is {environment!r}",
             remedy=f"set pxl:environment to one of {', '.join(ENVIRONMENTS)}",
         )
 

@@ -1,8 +1,9 @@
 """What commands show while they work: one line a step, alive for as long as it takes.
 
-Everything goes to standard error, so that standard output stays what a script reads.
+That goes to standard error, so that standard output stays what a script reads: results, and nothing else.
 """
 
+import os
 import sys
 import threading
 import time
@@ -10,10 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.text import Text
+
+from operations.errors import Problem
 
 _HEARTBEAT_SECONDS = 15.0
 
-console = Console(stderr=True, highlight=False)
+# Colons mean keys here (pxl:key:), never emoji.
+console = Console(stderr=True, highlight=False, emoji=False)
 
 
 def say(text: str) -> None:
@@ -24,6 +29,27 @@ def say(text: str) -> None:
 def warn(text: str) -> None:
     """Prints one line that deserves attention."""
     console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
+
+
+def show(text: str, style: str | None = None) -> None:
+    """Prints a result on standard output, at once.
+
+    Raises:
+        Problem: If it cannot be written, because the disk is full for example.
+    """
+    try:
+        Console(highlight=False, emoji=False).print(text, style=style, markup=False, soft_wrap=True)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # whoever read it has read enough
+    except OSError as error:
+        # What is left in the buffer would be tried again at the end, with a message of Python's own.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        raise Problem(
+            "the result cannot be written", why=error.strerror, remedy="free space there, or write it elsewhere"
+        ) from error
 
 
 def elapsed(seconds: float) -> str:
@@ -83,9 +109,9 @@ def step(title: str, hint: str = "") -> Iterator[Step]:
 
 
 def _spin(current: Step, done: threading.Event) -> None:
-    with console.status(current.line()) as status:
+    with console.status(Text(current.line())) as status:
         while not done.wait(0.2):
-            status.update(current.line())
+            status.update(Text(current.line()))
 
 
 def _beat(current: Step, done: threading.Event) -> None:

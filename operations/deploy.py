@@ -20,6 +20,11 @@ _CANCEL_SECONDS = 60
 # What the engine prints to show that it lives; the cluster's progress says more.
 _DOTS = re.compile(r"^@ [a-z ]+\.+$")
 _BEGINS = re.compile(r" (creating|updating|deleting|replacing)( replacement| original)? \(\d")
+# Behind the end of something the engine repeats what it waited for last.
+_ENDED = re.compile(r"^(.* (?:created|updated|deleted|replaced)(?: replacement| original)? \([\d.]+m?s\)).*$")
+_SECTION = re.compile(r"^\S.*:$")
+_HEADING = re.compile(r"^  \S.*:$")
+_MESSAGE = re.compile(r"^    \S")
 
 
 @dataclass(frozen=True)
@@ -178,9 +183,14 @@ class _Printer:
     """Two voices on one terminal: the engine's lines are indented, the cluster's are marked."""
 
     def __init__(self, out: Callable[[str], None], *, hushed: bool) -> None:
-        """``hushed`` leaves out that something begins or goes on: the cluster's own lines say what it waits for."""
+        """``hushed`` leaves out what is told elsewhere.
+
+        That something begins or goes on: the cluster's own lines say what it waits for. Errors among the
+        diagnostics: the failure is told at the end, once, with what the cluster says.
+        """
         self._out = out
         self.hushed = hushed
+        self._diagnostics = _Diagnostics()
         self._turn = threading.Lock()
         self._blank = True
 
@@ -189,14 +199,39 @@ class _Printer:
         with self._turn:
             if _DOTS.match(line) or (self.hushed and _BEGINS.search(line)):
                 return
-            if line.strip() or not self._blank:
-                self._out(f"    {line}" if line.strip() else "")
-            self._blank = not line.strip()
+            for kept in self._diagnostics.without_errors(_ENDED.sub(r"\1", line)) if self.hushed else [line]:
+                if kept.strip() or not self._blank:
+                    self._out(f"    {kept}" if kept.strip() else "")
+                self._blank = not kept.strip()
 
     def progress(self, line: str) -> None:
         """A line about the cluster."""
         with self._turn:
             self._out(f"  … {line}")
+
+
+class _Diagnostics:
+    """The engine's section of that name, line by line."""
+
+    def __init__(self) -> None:
+        self._inside = self._error = False
+        self._heading: list[str] = []
+
+    def without_errors(self, line: str) -> list[str]:
+        """What is to be shown for a line: nothing for one of an error, its resource too for its first other one."""
+        if _SECTION.match(line):
+            self._inside, self._error, self._heading = line == "Diagnostics:", False, []
+            return ["", line]
+        if self._inside and _HEADING.match(line):
+            self._error, self._heading = False, [line]
+            return []
+        if self._inside and _MESSAGE.match(line):
+            self._error = line.lstrip().startswith("error:")
+        if self._error:
+            return []
+        shown = [*self._heading, line] if line.strip() else [line]
+        self._heading = [] if line.strip() else self._heading
+        return shown
 
 
 def _clear_stale_lock(deployment: Deployment, engine: str, finished: Finished) -> bool:
@@ -262,7 +297,9 @@ def _failed(deployment: Deployment, verb: str, finished: Finished, watched: bool
             deployment.kubeconfig, deployment.context, deployment.namespace, deployment.labels
         )
         if not explanation.done:
+            explanation = explanation.concerning(said)
             cluster = explanation.text()
+            said = words.without_pods(said, explanation.pods())
     return _problem(deployment, verb, said, cluster)
 
 

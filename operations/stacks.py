@@ -9,6 +9,7 @@ import yaml
 from operations.errors import Problem
 
 PROJECT_FILE = "Pulumi.yaml"
+_NAME_A_FILE = "name an existing settings file: --file F"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,20 @@ class Project:
             if "/" not in stack
             else "name a stack, not a path",
         )
+
+    def settings_file(self, stack: str, file: Path | None) -> Path:
+        """The settings file of a stack, or the one that was named instead.
+
+        Raises:
+            Problem: If it does not exist, or is no file.
+        """
+        if file is None:
+            return self.stack_file(stack)
+        if file.is_dir():
+            raise Problem(f"{file} is a folder, not a settings file", remedy=_NAME_A_FILE)
+        if not file.exists():
+            raise Problem(f"the file {file} does not exist", remedy=_NAME_A_FILE)
+        return file
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

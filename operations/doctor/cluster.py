@@ -29,7 +29,7 @@ def reachable(subject: Subject) -> Finding | None:
     """The API server answers, and is of a release that this project and its client fit."""
     if subject.cluster_problem is not None:
         problem = subject.cluster_problem
-        return fail(f"{problem.what}: {problem.why}", problem.remedy or "name another context")
+        return fail(": ".join(filter(None, (problem.what, problem.why))), problem.remedy or "name another context")
     cluster = subject.cluster
     if cluster is None:
         return None

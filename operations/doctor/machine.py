@@ -17,6 +17,8 @@ _MODULES = (
     "pxl_components",
 )
 _INSTALL = "make .venv/installed, then .venv/bin/pxlctl"
+# Debian 12's own package is 1.19, which neither builds the engine nor fetches a newer toolchain.
+_GET_GO = "install Go 1.26 from https://go.dev/dl and put its bin folder first on PATH"
 ELSEWHERE = "or use a cluster of your own: make up KUBE_CONTEXT=NAME"
 
 
@@ -49,10 +51,13 @@ def engine(subject: Subject) -> Finding:  # noqa: PLR0911 (one case a line)
         return ok(f"{text} on PATH")
     built = machine.glob(subject.cache, "engine-*/pulumi")
     if built:
-        return ok(f"built before, in {built[-1].parent}")
+        folder = built[-1].parent
+        if not subject.needs_node:
+            return warn("built by `make up`, but not on PATH, where pxlctl looks", f'export PATH="{folder}:$PATH"')
+        return ok(f"built before, in {folder}")
     if machine.which("go"):
         return ok("not there; `make up` builds it from Go modules (about 4 min, once)")
-    return fail("not on PATH, and there is no Go to build it with", "apt-get install golang-go, or install Pulumi 3")
+    return fail("not on PATH, and there is no Go to build it with", f"{_GET_GO}, or install Pulumi 3")
 
 
 @check("go", Area.MACHINE)
@@ -63,7 +68,7 @@ def go(subject: Subject) -> Finding:
     needed = needed or not (machine.which("pulumi") or machine.glob(subject.cache, "engine-*/pulumi"))
     if not machine.which("go"):
         if needed:
-            return fail("not there, and there is something to build", f"apt-get install golang-go, {ELSEWHERE}")
+            return fail("not there, and there is something to build", f"{_GET_GO}, {ELSEWHERE}")
         return ok("not there, and not needed: everything is built")
     code, text = machine.run("go", "env", "GOVERSION")
     found = re.match(r"go(\d+)\.(\d+)", text)
@@ -71,7 +76,7 @@ def go(subject: Subject) -> Finding:
         return warn(f"its version cannot be told: {text[:80]}", "go version")
     # From 1.21 on it fetches a newer toolchain by itself where a module asks for one.
     if (int(found[1]), int(found[2])) < (1, 21):
-        return fail(f"{text} is older than go1.21", "install Go 1.21 or newer, from Debian backports for example")
+        return fail(f"{text} is older than go1.21", _GET_GO)
     return ok(text)
 
 
@@ -93,7 +98,7 @@ def root(subject: Subject) -> Finding | None:
     """Root, which the embedded node needs for namespaces, mounts and cgroups."""
     if not subject.needs_node:
         return None
-    return ok("yes") if subject.machine.is_root() else fail("not root", f"sudo make up, {ELSEWHERE}")
+    return ok("yes") if subject.machine.is_root() else fail("not root", f'sudo env "PATH=$PATH" make up, {ELSEWHERE}')
 
 
 @check("namespaces", Area.MACHINE)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
+from operations import console
 
 # Imported for what they register.
 from operations.doctor import cluster, kernel, machine, stack  # noqa: F401
@@ -25,20 +25,19 @@ def failed(results: Results) -> bool:
     return any(result.level is Level.FAIL for _, result in results)
 
 
-def show(results: Results, console: Console | None = None) -> None:
+def show(results: Results) -> None:
     """One line a check, and below it what to do."""
-    out = console or Console(highlight=False)
     width = max((len(result.name) for _, result in results), default=0)
     area = None
     for check, result in results:
         if check.area is not area:
             area = check.area
-            out.print(f"{area.value}:", style="bold", markup=False)
+            console.show(f"{area.value}:", style="bold")
         mark, colour = _MARKS[result.level]
-        out.print(f"  {mark} {result.name:<{width}}  {result.detail}", style=colour, markup=False, soft_wrap=True)
+        console.show(f"  {mark} {result.name:<{width}}  {result.detail}", style=colour)
         if result.remedy:
-            out.print(f"    {'':<{width}}  next: {result.remedy}", markup=False, soft_wrap=True)
-    out.print(summary(results), style="bold", markup=False)
+            console.show(f"    {'':<{width}}  next: {result.remedy}")
+    console.show(summary(results), style="bold")
 
 
 def summary(results: Results) -> str:

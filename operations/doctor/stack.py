@@ -1,6 +1,6 @@
 """Checks of a stack's settings, without its cluster."""
 
-from operations.checking import check_stack_file
+from operations.checking import check_stack_file, command
 from operations.doctor.registry import Area, Finding, check, fail, ok, warn
 from operations.doctor.subjects import Subject
 from operations.stacks import read_yaml, setting
@@ -16,7 +16,8 @@ def settings(subject: Subject) -> Finding | None:
         return ok(f"no mistakes in {subject.file.name}")
     first = f"{mistakes[0].key} {mistakes[0].problem}"
     more = f", and {len(mistakes) - 1} more" if len(mistakes) > 1 else ""
-    return fail(first + more, f"pxlctl check {subject.stack}")
+    named = None if subject.file.name == f"Pulumi.{subject.stack}.yaml" else subject.file
+    return fail(first + more, command(str(subject.stack), named))
 
 
 @check("release", Area.STACK)

@@ -184,7 +184,7 @@ def subject(
         cluster, problem = _cluster(kubeconfig, context)
         return Subject(project=project, cluster=cluster, cluster_problem=problem, port=port)
     project = Project.find(folder)
-    path = file or project.stack_file(stack)
+    path = project.settings_file(stack, file)
     config = read_yaml(path).get("config") or {}
     context = context or setting(config, "pxl:kubernetes.context")
     named = setting(config, "pxl:kubernetes.kubeconfig")

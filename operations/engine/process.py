@@ -49,7 +49,8 @@ def find_engine(environment: Mapping[str, str]) -> str:
         raise Problem(
             "the Pulumi engine is not on PATH",
             why="pxlctl starts `pulumi`, it does not bring it",
-            remedy="install Pulumi 3, or let `make up` build it; pxlctl doctor says what else is missing",
+            remedy="install Pulumi 3, or take the one of `make up`: "
+            'export PATH="$(.venv/bin/python -m local engine):$PATH"',
         )
     return found
 

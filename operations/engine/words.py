@@ -1,7 +1,7 @@
 """What the engine said when it failed, without what only decorates it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from operations.redact import redact
 
@@ -49,6 +49,26 @@ def _block(lines: list[str], start: int) -> tuple[list[str], int]:
 
 def _depth(line: str) -> int:
     return len(line) - len(line.lstrip())
+
+
+def without_pods(text: str, pods: Collection[str]) -> str:
+    """A failure without what it says of pods that are explained elsewhere, their log lines included.
+
+    Args:
+        text: What ``failure`` gave.
+        pods: The names of these pods; others of the same workload are explained by them.
+    """
+    workloads = {pod.rpartition("-")[0] for pod in pods}
+    kept: list[str] = []
+    explained = False
+    for line in text.splitlines():
+        begins = line.lstrip().startswith("*") or bool(_ERROR.match(line))
+        if begins:
+            named = re.match(r"\s*\* pod (\S+)-[^-\s:]+:", line)
+            explained = named is not None and named[1] in workloads
+        if not explained:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def names_missing_stack(text: str) -> bool:

@@ -1,21 +1,20 @@
 """Shows what ``pxlctl render`` wrote: a table for people, the same as data for scripts."""
 
-import sys
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from operations import console
 from operations.console import say, warn
 from operations.rendering.render import Rendering
 
 
-def show(done: Rendering, out: TextIO | None = None) -> None:
+def show(done: Rendering) -> None:
     """A table of the files on standard output, never cut; remarks on standard error."""
     rows = [("file", "kind", "name", "namespace")]
     rows += [(one.file, one.kind, one.name, one.namespace or "-") for one in done.manifests]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        (out or sys.stdout).write(line.rstrip() + "\n")
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    console.show("\n".join(lines))
     say(f"{len(done.manifests)} manifests in {_short(done.folder)}")
     if done.invented:
         say(f"not set, so a placeholder stands for it: {', '.join(done.invented)}")

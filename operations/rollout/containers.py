@@ -77,7 +77,8 @@ def _trouble(
         probes=probes,
         log=log,
         log_of_previous=previous,
-        advice=advice(reason, message, any(probe.rate_limited for probe in probes)),
+        advice=advice(reason, message, any(probe.rate_limited for probe in probes))
+        or next((probe.advice for probe in probes if probe.advice), ""),
     )
 
 

@@ -49,6 +49,12 @@ def is_done(workload: Object) -> bool:
     return ready >= wanted and int(status.get("replicas") or 0) <= wanted
 
 
+def has_failed(workload: Object) -> bool:
+    """Whether a Job has been given up."""
+    conditions = workload.get("status", {}).get("conditions", [])
+    return workload["kind"] == "Job" and any(one["type"] == "Failed" and one["status"] == "True" for one in conditions)
+
+
 def patience(workload: Object) -> str:
     """What an unfinished Deployment waits for when none of its new pods is in trouble; "" if it is not that."""
     spec, status = workload.get("spec", {}), workload.get("status", {})
@@ -92,8 +98,8 @@ def diagnose_workload(workload: Object, snapshot: Snapshot, evidence: Evidence) 
     ready, wanted = counts(workload)
     concerned = {workload["metadata"].get("uid")}
     concerned |= {one["metadata"].get("uid") for one in snapshot.replica_sets if concerned & set(_owners(one))}
-    events = _warnings(snapshot.events, concerned)
     conditions = tuple(filter(None, (*_bad_conditions(workload), patience(workload))))
+    events = _warnings(snapshot.events, concerned, " ".join(conditions))
     return WorkloadTrouble(
         kind=workload["kind"],
         name=workload["metadata"]["name"],

@@ -1,6 +1,6 @@
 """What is known about a rollout that does not finish, and how it is told: as a block of text or as JSON."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 
@@ -35,6 +35,13 @@ class ProbeTrouble:
     def rate_limited(self) -> bool:
         """Whether it fails because the app counts probes as traffic (HTTP 429)."""
         return (self.answer is not None and self.answer.status == 429) or "429" in (self.said or "")
+
+    @property
+    def advice(self) -> str:
+        """What to do about what it answered; "" where the answer itself says it."""
+        if self.answer is not None and self.answer.status == 404:
+            return "the app has no such path: correct the probe's (pxl:app.probes), or add it to the app"
+        return ""
 
     def lines(self) -> list[str]:
         """The probe in at most three lines."""
@@ -158,6 +165,20 @@ class Explanation:
     def done(self) -> bool:
         """Whether nothing is in the way."""
         return not self.workloads and self.problem is None
+
+    def concerning(self, failure: str) -> "Explanation":
+        """The explanation of a run that failed with these words.
+
+        What they name comes first. A Job that they do not name failed in an earlier run; anything else may
+        be why what they name is not ready.
+        """
+        named = [one for one in self.workloads if one.name in failure]
+        others = [one for one in self.workloads if one.name not in failure and one.kind != "Job"]
+        return replace(self, workloads=(*named, *others)) if named else self
+
+    def pods(self) -> set[str]:
+        """The names of the pods that are explained."""
+        return {pod.name for workload in self.workloads for pod in workload.pods}
 
     def text(self) -> str:
         """The compact block for people; several lines, no trailing newline."""

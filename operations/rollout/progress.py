@@ -1,7 +1,7 @@
 """What a watcher prints while a rollout goes on: one line a workload, and only when something has changed."""
 
 from operations.rollout.containers import container_troubles
-from operations.rollout.diagnosis import Snapshot, counts, is_done, patience, pods_of
+from operations.rollout.diagnosis import Snapshot, counts, has_failed, is_done, patience, pods_of
 from operations.rollout.model import Answer, ContainerTrouble
 from operations.rollout.probes import Evidence, Object
 
@@ -9,7 +9,7 @@ from operations.rollout.probes import Evidence, Object
 class Progress:
     """Remembers what was said, so that every line is news.
 
-    Workloads that were done when the watch began are not mentioned until they change.
+    Workloads that were done, and Jobs that had failed, when the watch began are not mentioned until they change.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Progress:
             line = done_line(workload) if is_done(workload) else waiting_line(workload, snapshot, evidence)
             known = self._said.get(key)
             self._said[key] = line
-            if line != known and not (self._first and is_done(workload)):
+            if line != known and not (self._first and (is_done(workload) or has_failed(workload))):
                 lines.append(line)
         for pod in snapshot.pods:
             name = pod["metadata"]["name"]
@@ -90,6 +90,8 @@ def _pod_words(pod: Object, snapshot: Snapshot, evidence: Evidence) -> str:
 
 def _container_words(trouble: ContainerTrouble) -> str:
     for probe in trouble.probes:
+        if probe.answer is not None and probe.answer.status is not None and 200 <= probe.answer.status < 400:
+            return f"runs, and will be ready with the next {probe.kind} probe"
         if probe.answer is not None:
             limited = " (a rate limit that counts the probes)" if probe.rate_limited else ""
             return f"{probe.kind} answered {probe.answer.words()}{limited}"

@@ -44,6 +44,11 @@ def connect(kubeconfig: Path | None, context: str | None) -> client.ApiClient:
     """
     if kubeconfig is None and context is None:
         raise Problem("no cluster is named", remedy="name a context: --kube-context NAME (kubectl config get-contexts)")
+    if kubeconfig is not None and not kubeconfig.is_file():
+        raise Problem(
+            f"there is no kubeconfig {kubeconfig}",
+            remedy="name one with --kubeconfig; that of the embedded node is there as long as the node is: make up",
+        )
     try:
         settings = client.Configuration()
         config.load_kube_config(

@@ -1,6 +1,8 @@
 """The commands as a user meets them: what they print, where, and with which exit code."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,47 @@ def test_check_can_look_at_another_file(project: Path, tmp_path: Path) -> None:
     result = pxlctl(project, "check", "dev", "--file", str(other))
     assert result.exit_code == 1
     assert "copy.yaml: pxl:colour" in result.stdout, "it must be said which file is meant"
+
+
+def test_a_file_that_is_no_mapping_is_answered_with_what_to_write(project: Path) -> None:
+    (project / "Pulumi.dev.yaml").write_text("- a list\n")
+    result = pxlctl(project, "check", "dev")
+    assert "write 'pxl:KEY: VALUE'" in result.stdout, "what stands between colons is a key, not an emoji"
+
+
+def test_the_next_step_names_the_file_that_was_looked_at(project: Path, tmp_path: Path) -> None:
+    other = tmp_path / "copy.yaml"
+    other.write_text(BAD)
+    result = pxlctl(project, "render", "dev", "--file", str(other))
+    assert f"pxlctl check dev --file {other}" in result.stderr, "Pulumi.dev.yaml holds no mistake"
+    result = pxlctl(project, "doctor", "dev", "--file", str(other))
+    assert f"pxlctl check dev --file {other}" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["check", "render", "doctor", "up", "preview", "down"])
+def test_a_settings_file_that_cannot_be_used_is_one_message(project: Path, command: str) -> None:
+    missing = pxlctl(project, command, "dev", "--file", str(project / "none.yaml"))
+    assert missing.exit_code == 1
+    assert "none.yaml does not exist" in missing.stderr
+    assert "next:" in missing.stderr
+    folder = pxlctl(project, command, "dev", "--file", str(project))
+    assert folder.exit_code == 1
+    assert "is a folder, not a settings file" in folder.stderr, "it does exist"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", [["check", "dev"], ["check", "dev", "--json"]])
+def test_a_result_that_cannot_be_written_is_one_message(project: Path, arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "operations", "--cwd", str(project), *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("the result cannot be written\n  why:   No space left on device\n"), done.stderr
 
 
 def test_an_unknown_stack_is_answered_with_those_that_exist(project: Path) -> None:
@@ -136,6 +179,7 @@ def test_down_refuses_when_it_cannot_tell_whether_it_is_production(project: Path
     result = pxlctl(project, "down", "dev", "--yes")
     assert result.exit_code == 1
     assert "not clear that stack dev is not production" in result.stderr
+    assert "pxl:environment is missing" in result.stderr, "None is a word of Python"
 
 
 def test_down_asks_nobody_where_nobody_is(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,6 +214,15 @@ def test_explain_refuses_to_guess_a_cluster() -> None:
     result = CliRunner().invoke(app, ["explain", "pxl-dev"])
     assert result.exit_code == 1
     assert "no cluster is named" in result.stderr, "the user's current context is never meant by default"
+
+
+def test_a_kubeconfig_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["explain", "pxl-dev", "--kubeconfig", str(tmp_path / "kubeconfig")])
+    assert result.exit_code == 1
+    assert f"there is no kubeconfig {tmp_path}/kubeconfig" in result.stderr
+    assert "make up" in result.stderr, "without its node, the embedded platform has none"
+    result = CliRunner().invoke(app, ["doctor", "--kubeconfig", str(tmp_path / "kubeconfig")])
+    assert f"there is no kubeconfig {tmp_path}/kubeconfig\n" in result.stdout, "and nothing of Python's after it"
 
 
 def test_a_preview_goes_to_standard_output(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,73 @@ def test_output_is_indented_and_without_the_engines_dots(engine: Engine, capsys:
     assert capsys.readouterr().err == "    + created\n"
 
 
+STALLED = """\
+Updating (dev):
+ +  kubernetes:core/v1:Service api created (5s) no ready pod behind it yet
+ ~  kubernetes:apps/v1:Deployment api **updating failed** [diff: ~spec]; error: 2 errors occurred:
+    pulumi:pulumi:Stack pxl-dev  2 messages
+Diagnostics:
+  kubernetes:apps/v1:Deployment (api):
+    error: 2 errors occurred:
+    \t* pxl-dev/api failed: ProgressDeadlineExceeded
+    \t* pod api-1: container app: last log lines:
+        line of the log
+    \t* pod api-2: container app: last log lines:
+        line of the log
+
+  pulumi:pulumi:Stack (pxl-dev):
+    said by the program
+    error: update failed
+
+Resources:
+    1 unchanged
+"""
+
+
+@pytest.fixture
+def stalled(engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Deployment:
+    """A deployment that is watched, and whose rollout stalls."""
+    (tmp_path / "output").write_text(STALLED)
+    base = engine(f"cat {tmp_path}/output; exit 255")
+    kubeconfig = tmp_path / "config"
+    kubeconfig.write_text(
+        "{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: k, user: u}}],"
+        " clusters: [{name: k, cluster: {server: 'http://127.0.0.1:1'}}], users: [{name: u, user: {}}]}"
+    )
+    pod = rollout.model.PodTrouble("api-1")
+    found = (
+        rollout.model.WorkloadTrouble("Job", "migrations-of-another-release", 0, 1),
+        rollout.model.WorkloadTrouble("StatefulSet", "postgres", 0, 1),
+        rollout.model.WorkloadTrouble("Deployment", "api", 0, 1, pods=(pod,)),
+    )
+    monkeypatch.setattr(rollout, "explain", lambda *_: rollout.Explanation("pxl-dev", found, looked_at=3))
+    return Deployment(tmp_path, "dev", base.env, kubeconfig=kubeconfig, context="c", namespace="pxl-dev")
+
+
+def test_the_reason_of_a_stall_is_told_once(stalled: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Problem) as raised:
+        deploy.up(stalled)
+    said = capsys.readouterr().err
+    assert "line of the log" not in said, "the explanation at the end has the log"
+    assert "said by the program" in said, "what is no error is told nowhere else"
+    assert "Deployment (api)" not in said, "a heading without lines says nothing"
+    assert "said by the program\n\n    Resources:\n        1 unchanged" in said, "what comes after an error is told"
+    why = raised.value.why or ""
+    assert why.startswith("deployment api: 0 of 1 ready\n  pod api-1"), "what the engine waited for comes first"
+    assert "statefulset postgres: 0 of 1 ready" in why, "it may be why the other is not ready"
+    assert "another-release" not in why, "a Job that failed in an earlier run did not stop this one"
+    assert "ProgressDeadlineExceeded" in why, "what the engine alone says stays"
+    assert "line of the log" not in why, "what it says of an explained pod is there already"
+
+
+def test_what_was_waited_for_is_gone_once_it_is_there(stalled: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Problem):
+        deploy.up(stalled)
+    said = capsys.readouterr().err
+    assert "Service api created (5s)\n" in said, "the engine repeats its last status behind the end"
+    assert "**updating failed** [diff: ~spec]" in said
+
+
 def test_a_failure_ends_with_the_engines_error(engine: Engine) -> None:
     with pytest.raises(Problem) as raised:
         deploy.up(engine("echo 'error: quota exceeded'; exit 255"))

@@ -106,6 +106,20 @@ def test_an_old_go_is_refused() -> None:
     assert machine.go(on(Bare({"go": (0, "go1.26.1")})))[0] is Level.OK
 
 
+def test_no_remedy_leads_to_a_go_that_is_refused() -> None:
+    for finding in (machine.go(on(Bare())), machine.engine(on(Bare()))):
+        assert "apt-get install golang-go" not in finding[2], "on Debian 12 that is Go 1.19, too old to build with"
+        assert "go.dev/dl" in finding[2]
+
+
+def test_an_engine_that_make_up_built_has_to_be_on_path_for_other_clusters() -> None:
+    built = on(Bare(built=["engine-1/pulumi"]))
+    assert machine.engine(built)[0] is Level.OK, "make up finds it by itself"
+    level, _, remedy = machine.engine(replace(built, stack="staging", cluster=Answering({})))
+    assert level is Level.WARN, "pxlctl up does not look into the cache"
+    assert remedy == f'export PATH="{built.cache}/engine-1:$PATH"'
+
+
 @pytest.mark.parametrize(
     ("programs", "level"),
     [

@@ -49,6 +49,11 @@ def test_a_rate_limit_is_also_seen_in_the_event_of_a_tcp_or_silent_app() -> None
     assert "rate limit" in text, "by the time we ask, the limit may be over"
 
 
+def test_a_path_that_the_app_does_not_have_gets_the_setting_that_names_it() -> None:
+    text = explain(objects.rollout_of(objects.running()), Recorded(Answer(404, "not found")))
+    assert "next: the app has no such path: correct the probe's (pxl:app.probes), or add it to the app" in text
+
+
 def test_a_probe_that_gets_no_answer_says_why() -> None:
     text = explain(objects.rollout_of(objects.running()), Recorded(Answer(None, "dial tcp: connection refused")))
     assert "asked just now: no answer (dial tcp: connection refused)" in text
@@ -152,6 +157,15 @@ def test_a_failed_job_shows_its_pod_and_log() -> None:
     assert "job migrations: 0 of 1 done" in text
     assert "BackoffLimitExceeded: too many retries" in text
     assert "| column users.email does not exist" in text
+
+
+def test_what_a_condition_says_is_not_said_again_as_an_event() -> None:
+    snapshot = objects.rollout_of(objects.running())
+    said = "the pod is refused by the quota"
+    condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": said}
+    snapshot.workloads[0]["status"]["conditions"] = [condition]
+    snapshot.events.append(objects.event(snapshot.workloads[0], "FailedCreate", said))
+    assert explain(snapshot).count(said) == 1, "a reason that repeats takes the room of the next one"
 
 
 def test_workloads_that_are_done_are_not_mentioned() -> None:

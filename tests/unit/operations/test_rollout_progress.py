@@ -13,6 +13,11 @@ def test_a_line_says_how_many_are_ready_and_what_the_probe_of_the_first_other_an
     assert lines == [f"waiting for {expected}"]
 
 
+def test_a_good_answer_is_not_given_as_the_reason_to_wait() -> None:
+    lines = Progress().news(objects.rollout_of(objects.running()), Recorded(Answer(200, "{}")))
+    assert lines[0].endswith("pod pxl-api-2-0 runs, and will be ready with the next readiness probe"), lines
+
+
 def test_nothing_is_said_twice() -> None:
     progress, snapshot = Progress(), objects.rollout_of(objects.running())
     progress.news(snapshot, Recorded())
@@ -28,6 +33,12 @@ def test_a_changed_answer_is_news() -> None:
 def test_what_was_done_before_the_watch_is_not_mentioned() -> None:
     done = Snapshot("pxl-dev", [objects.deployment(wanted=2, available=2)])
     assert Progress().news(done, Recorded()) == [], "an untouched workload is no progress"
+
+
+def test_a_job_that_failed_before_the_watch_is_not_waited_for() -> None:
+    failed = {"conditions": [{"type": "Failed", "status": "True"}]}
+    job = {"kind": "Job", "metadata": {"name": "migrations-1", "uid": "1"}, "spec": {}, "status": failed}
+    assert Progress().news(Snapshot("pxl-dev", [job]), Recorded()) == [], "it belongs to an earlier run"
 
 
 def test_the_end_of_a_rollout_is_said_once() -> None:
