@@ -1,5 +1,6 @@
 """``python -m local``: what make calls."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -18,6 +19,10 @@ from operations.errors import Problem
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The embedded platform behind `make up`.")
 
+# Without the last, `--` would be lost: `kubectl exec POD -- CMD`.
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
+_OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
+_INTERRUPTED = 130
 ContextOption = Annotated[str | None, typer.Option(help="Use this context of the kubeconfig instead of a node.")]
 
 
@@ -46,15 +51,27 @@ def down(kube_context: ContextOption = None) -> None:
 
 
 @app.command()
+def preview(stack: Annotated[str, typer.Argument(help="Such as dev or staging.")] = bringing_up.STACK) -> None:
+    """Say what `up` would change in a stack; nothing is changed."""
+    state = State.current()
+    with lock.held(state):
+        bringing_up.preview(state, stack)
+
+
+@app.command()
 def status() -> None:
     """Say what runs, and where."""
     state = State.current()
     found = node.status(state)
     say(f"state      {state.folder}")
-    say(f"node       {'ready' if found.ready else 'running' if found.running else 'not running'}: {found.detail}")
+    node_state = "ready" if found.ready else "running" if found.running else "not running"
+    say(f"node       {': '.join(filter(None, (node_state, found.detail)))}")
     if found.running:
         say(f"app        http://127.0.0.1:{found.app_port}")
-        say("kubectl    python -m local kubectl get pods --all-namespaces")
+        say(f"kubectl    {Path(sys.executable)} -m local kubectl get pods --all-namespaces")
+        say(f"kubeconfig {state.folder / 'kubeconfig'}")
+    for daemon in found.daemons:
+        say(f"  {daemon.name:<24} {daemon.phase:<9} restarts {daemon.restarts} {daemon.detail}".rstrip())
     raise typer.Exit(0 if found.ready else 1)
 
 
@@ -64,7 +81,7 @@ def engine() -> None:
     sys.stdout.write(f"{engines.ensure().program.parent}\n")
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings=_PASSED_ON)
 def pulumi(context: typer.Context) -> None:
     """Run the engine on the dev stack's own state: `python -m local pulumi stack export`."""
     used = engines.ensure()
@@ -72,29 +89,53 @@ def pulumi(context: typer.Context) -> None:
     os.execvpe(str(used.program), ["pulumi", *context.args], used.env(State.current()))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings=_PASSED_ON)
 def kubectl(context: typer.Context) -> None:
     """Run kubectl inside the node."""
-    found = node.status(State.current())
-    if not found.running:
-        raise Problem("The node does not run.", remedy="make up")
-    done = node.up(State.current()).run(["kubectl", *context.args], check=False, capture=False)
+    _run(["kubectl", *context.args])
+
+
+@app.command(context_settings=_PASSED_ON)
+def run(context: typer.Context) -> None:
+    """Run a command inside the node: `python -m local run bash`."""
+    _run(context.args)
+
+
+@app.command(context_settings=_PASSED_ON)
+def build(context: typer.Context) -> None:
+    """Run a command in the node's root on the host's network, as builds do; its changes are thrown away."""
+    done = node.builder(State.current()).build_run(context.args, check=False, capture=False)
     raise typer.Exit(done.returncode)
+
+
+def _run(argv: list[str]) -> None:
+    found = node.running(State.current())
+    if not found:
+        raise Problem("The node does not run.", where=str(State.current().folder), remedy="make up")
+    raise typer.Exit(found.run(argv, check=False, capture=False).returncode)
 
 
 def main() -> None:
     """Runs a command; a failure that users can act on is printed without a traceback."""
     try:
-        app(standalone_mode=True)
+        app()
     except Problem as problem:
         say(f"\n{problem}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        say("\ninterrupted; run the same command again to go on")
-        sys.exit(130)
-    except subprocess.CalledProcessError as error:
-        say(f"\n{error}")
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        remedy = "free space or give access there, or name other folders with PXL_STATE and PXL_CACHE, and run it again"
+        where = str(error.filename or State.current().folder)
+        say(f"\n{Problem(f'{error.strerror}.', where=where, remedy=remedy)}")
         sys.exit(1)
+    except subprocess.SubprocessError as error:
+        say(f"\n{Problem(str(error), remedy='run the same command again')}")
+        sys.exit(1)
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            say("\ninterrupted; run the same command again to go on")
+        raise
 
 
 if __name__ == "__main__":

@@ -3,20 +3,17 @@
 Each is a Go module of this repository, built once per content of its lock and shared by every checkout.
 """
 
-import fcntl
+import functools
 import hashlib
+import itertools
 import os
 import re
 import shutil
 import subprocess
-import tempfile
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
+from local import cache
 from local.paths import CHECKOUT, cache_dir
 from operations.console import Step, step
 from operations.errors import Problem
@@ -24,7 +21,6 @@ from operations.errors import Problem
 _KUBERNETES = "k8s.io/component-base/version"
 _PULUMI = "github.com/pulumi/pulumi/sdk/v3/go/common/version"
 _NEEDED_GO = "1.26"
-_TAIL_LINES = 12
 
 
 @dataclass(frozen=True)
@@ -73,14 +69,12 @@ def tool(name: str) -> Path:
         Problem: Go is missing or too old, the disk is full, or the build failed.
     """
     wanted = TOOLS[name]
-    target = cache_dir() / f"bin-{name}-{fingerprint(name)}"
-    if target.is_dir():
-        return target
-    with locked(cache_dir() / f"bin-{name}.lock"):
-        if not target.is_dir():
-            with step(f"building {name}", hint=wanted.hint) as current, replacing(target) as scratch:
-                _build(name, wanted, scratch, current)
-    return target
+
+    def make(scratch: Path) -> None:
+        with step(f"building {name}", hint=wanted.hint) as current:
+            _build(name, wanted, scratch, current)
+
+    return cache.folder(f"bin-{name}", fingerprint(name), make)
 
 
 def fingerprint(name: str) -> str:
@@ -92,38 +86,7 @@ def fingerprint(name: str) -> str:
     return digest.hexdigest()[:12]
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds a lock file for as long as the block runs, so that two commands do not do the same work."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            with step("waiting for another command", hint=f"it holds {path}"):
-                fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """A scratch folder that becomes ``target`` when the block ends well, and goes when it does not.
-
-    What an earlier, killed command left half-made for the same target is removed first: hold the lock.
-    """
-    prefix = f".{target.name}."
-    for stale in target.parent.glob(prefix + "*"):
-        shutil.rmtree(stale, ignore_errors=True)
-    scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
-    try:
-        yield scratch
-        scratch.chmod(0o755)
-        scratch.rename(target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-@cache
+@functools.cache
 def _go_version() -> str:
     if not shutil.which("go"):
         raise Problem(
@@ -142,21 +105,17 @@ def _build(name: str, wanted: Tool, scratch: Path, current: Step) -> None:
     # A lazier garbage collector saves the compiler a sixth of its time.
     environment = {"GOGC": "400", **os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
     folder = CHECKOUT / wanted.folder
-    compiled, tail = 0, deque[str](maxlen=_TAIL_LINES)
-    with subprocess.Popen(argv, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if _names_a_package(line):
-                compiled += 1
-                current.update(f"{wanted.hint}, {compiled} packages compiled")
-            else:
-                tail.append(line.rstrip())
-    if process.returncode != 0:
-        raise _problem(name, folder, "\n".join(tail), argv)
+    compiled = itertools.count(1)
 
+    def heard(line: str) -> bool:
+        names_a_package = re.fullmatch(r"[\w.~/-]+\n?", line) is not None
+        if names_a_package:
+            current.update(f"{wanted.hint}, {next(compiled)} packages compiled")
+        return names_a_package
 
-def _names_a_package(line: str) -> bool:
-    return re.fullmatch(r"[\w.~/-]+\n?", line) is not None
+    code, output = cache.watched(argv, heard, cwd=folder, env=environment)
+    if code != 0:
+        raise _problem(name, folder, output, argv)
 
 
 def _problem(name: str, folder: Path, output: str, argv: list[str]) -> Problem:

@@ -23,6 +23,7 @@ def down(state: State, *, context: str | None) -> None:
         _leave_cluster(state.for_context(context), context)
         return
     with step("ending the node"):
+        engine.end_leftovers(state)
         node.down(state)
     for path in state.folder.iterdir() if state.folder.exists() else ():
         if path == state.contexts:

@@ -24,7 +24,8 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 
 echo "installing Python packages into $folder (about a minute the first time)" >&2
-[ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
+# An environment that a killed run has left half-made has no pip yet.
+"$folder/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$folder"
 if ! "$folder/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$requirements"; then
   echo "The Python packages could not be installed.  next: see pip's message above; then run the same command again" >&2
   exit 1

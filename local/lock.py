@@ -11,14 +11,18 @@ from contextlib import contextmanager
 from local.paths import State
 from operations.errors import Problem
 
+# One of these is in every folder that a run has begun with, and one that was taken down may keep the last.
+_MARKS = {"lock", "passphrase", "contexts"}
+
 
 @contextmanager
 def held(state: State) -> Iterator[None]:
     """Holds the state folder for this process; the kernel lets go of it however the process ends.
 
     Raises:
-        Problem: Another run holds it; the message says which.
+        Problem: Another run holds it (the message says which), or the folder is somebody else's.
     """
+    _require_own(state)
     path = state.path("lock")
     with path.open("a+", encoding="utf-8") as file:
         try:
@@ -30,6 +34,18 @@ def held(state: State) -> Iterator[None]:
         file.flush()
         yield
         file.truncate(0)
+
+
+def _require_own(state: State) -> None:
+    """``make down`` empties the folder: one that holds something else, such as a home folder, is refused."""
+    found = {path.name for path in state.folder.iterdir()} if state.folder.is_dir() else set[str]()
+    if found and not found & _MARKS:
+        raise Problem(
+            "That folder is not one of a platform: it holds something else.",
+            where=f"{state.folder} (PXL_STATE)",
+            why=f"it has {', '.join(sorted(found)[:3])}, and make down removes everything in it",
+            remedy="name a new or an empty folder with PXL_STATE",
+        )
 
 
 def _busy(record: str, state: State) -> Problem:

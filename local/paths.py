@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,19 @@ class State:
         target = self.folder.joinpath(*parts)
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
+
+
+def write(path: Path, content: str | bytes, mode: int = 0o600) -> None:
+    """Writes a file whole or not at all, and leaves one alone that already has this content."""
+    data = content.encode() if isinstance(content, str) else content
+    if path.is_file() and path.read_bytes() == data and path.stat().st_mode & 0o777 == mode:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    Path(scratch).chmod(mode)
+    Path(scratch).replace(path)
 
 
 def _short_hash(text: str) -> str:

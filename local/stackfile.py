@@ -11,6 +11,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from local.paths import write
+
 _ENGINE_KEYS = ("encryptionsalt", "secretsprovider", "encryptedkey")
 
 
@@ -43,12 +45,10 @@ def take_over_keys(source: Path, copy: Path) -> None:
         _replace(copy, {**document, **missing})
 
 
-def setting(copy: Path, key: str, name: str) -> str | None:
-    """A value inside an object of an earlier copy, such as ``pxl:release`` and ``digest``; None if there is none."""
-    if not copy.exists():
-        return None
-    group = (_read(copy).get("config") or {}).get(key) or {}
-    return group.get(name) if isinstance(group, dict) else None
+def settings(copy: Path, *keys: str) -> dict[str, Any]:
+    """Those of the settings that an earlier copy has."""
+    config = (_read(copy).get("config") or {}) if copy.exists() else {}
+    return {key: config[key] for key in keys if key in config}
 
 
 def _merged(given: Any, added: Any) -> Any:
@@ -66,7 +66,4 @@ def _read(path: Path) -> dict[str, Any]:
 def _replace(path: Path, document: dict[str, Any]) -> None:
     text = io.StringIO()
     YAML().dump(document, text)
-    partial = path.with_name(path.name + ".new")
-    partial.write_text(text.getvalue(), encoding="utf-8")
-    partial.chmod(0o600)
-    partial.replace(path)
+    write(path, text.getvalue())

@@ -42,7 +42,9 @@ def up(state: State, *, app: Path, port: int | None, context: str | None) -> str
     if context is None:
         # Before anything that takes minutes.
         host.require()
+        images.Context.read(app)
     used = engine.ensure()
+    engine.end_leftovers(state)
     if context:
         return _on_cluster(state.for_context(context), used, platform.named(context), settings)
     target = platform.embedded(state, port)
@@ -52,13 +54,33 @@ def up(state: State, *, app: Path, port: int | None, context: str | None) -> str
     repository = f"localhost:{settings.registry.node_port}/pxl/app"
     if not images.answers(target.node, repository):
         # The image needs the stack's registry before its digest can be released; what runs stays as it is.
-        _deploy(state, used, target, stackfile.setting(copy_of_stack_file(state), "pxl:release", "digest"))
+        _deploy(state, used, target, _released(state))
     with step("pushing the app's image", hint=repository):
         images.push(target.node, built.archive, repository)
     _deploy(state, used, target, built.digest)
     url = f"http://127.0.0.1:{target.node.app_port}"
     _wait_until_ready(url + _readiness(settings))
     return url
+
+
+def preview(state: State, stack: str) -> None:
+    """Says what would change in a stack; of the dev stack, on the platform as the last ``up`` left it.
+
+    Raises:
+        Problem: There is no such stack, or the engine refuses its settings.
+    """
+    source = CHECKOUT / f"Pulumi.{stack}.yaml"
+    if not source.exists():
+        remedy = f"name one of {', '.join(path.name.split('.')[1] for path in sorted(CHECKOUT.glob('Pulumi.*.yaml')))}"
+        raise Problem(f"There is no stack {stack!r}.", where=str(source), remedy=remedy)
+    used = engine.ensure()
+    used.plugins(state)
+    copy = state.path(source.name)
+    kept = stackfile.settings(copy, "pxl:kubernetes", "pxl:images", "pxl:release") if stack == STACK else {}
+    stackfile.write_copy(source, copy, kept)
+    env = used.env(state)
+    stacks.ensure(state, stack, env, copy)
+    deploy.preview(deploy.Deployment(project_dir=CHECKOUT, stack=stack, env=env, config_file=copy))
 
 
 def deployment(state: State, used: Engine, target: Platform) -> deploy.Deployment:
@@ -110,6 +132,11 @@ def _deploy(state: State, used: Engine, target: Platform, digest: str | None) ->
     what = f"digest {digest[7:19]}" if digest else "what a release stands on"
     with step(f"deploying stack {STACK}", hint=what):
         deploy.up(deployment(state, used, target))
+
+
+def _released(state: State) -> str | None:
+    release = stackfile.settings(copy_of_stack_file(state), "pxl:release").get("pxl:release", {})
+    return release.get("digest")
 
 
 def _readiness(settings: Settings) -> str:

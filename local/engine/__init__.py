@@ -4,9 +4,11 @@ The official release is preferred; where it is out of reach, the engine is built
 replaced by the stand-ins of ``local.standins``.
 """
 
+import contextlib
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from pathlib import Path
 
 from local.engine import built, official
 from local.engine.plugins import install as _install_plugins
-from local.paths import State, cache_dir
+from local.paths import State
 
 VERSION = "3.259.0"
 """The engine's version; the Python SDK in the environment has the same."""
@@ -80,6 +82,23 @@ class Engine:
         return _install_plugins(self.program, self.pulumi_home(state), self.env(state))
 
 
+def end_leftovers(state: State) -> None:
+    """Ends the helpers of an engine that was killed: some do not notice, and would stay for good."""
+    mark = f"\0PULUMI_HOME={state.folder}/".encode()
+
+    def is_ours(pid: str) -> bool:
+        with contextlib.suppress(OSError):
+            return mark in b"\0" + Path(f"/proc/{pid}/environ").read_bytes()
+        return False
+
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            name, _, fields = (entry / "stat").read_text().partition("(")[2].rpartition(")")
+            # An engine that still runs is the parent of its helpers.
+            if name.startswith("pulumi-") and is_ours(entry.name) and not is_ours(fields.split()[1]):
+                os.kill(int(entry.name), signal.SIGKILL)
+
+
 def passphrase_file(state: State) -> Path:
     """The file with the passphrase that encrypts the stack's secrets; drawn once, mode 0600.
 
@@ -108,7 +127,7 @@ def ensure() -> Engine:
     on_path = _on_path()
     if on_path:
         return Engine(on_path, official=True)
-    downloaded = official.folder(cache_dir(), VERSION)
+    downloaded = official.folder(VERSION)
     if downloaded.is_dir() or (not built.is_cached() and official.download(downloaded, VERSION)):
         return Engine((downloaded,), official=True)
     return Engine((built.folder(VERSION),), official=False)

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from local import build
+from local import build, cache
 from local.paths import CHECKOUT, cache_dir
 from operations.errors import Problem
 
@@ -31,16 +31,14 @@ def folder(version: str) -> Path:
         Problem: When Go is missing, or the build or the module proxy fails.
     """
     parts = [build.tool("pulumi") / "pulumi", build.tool("language-python") / "pulumi-language-python"]
-    target = cache_dir() / "-".join(["engine", version, *(part.parent.name[-6:] for part in parts)])
-    if not target.is_dir():
-        with build.locked(cache_dir() / "engine.lock"):
-            if not target.is_dir():
-                # The language host finds its script beside itself, and the engine warns of a host that is elsewhere.
-                with build.replacing(target) as scratch:
-                    for part in [*parts, _module(version) / "python" / "cmd" / _SCRIPT]:
-                        shutil.copyfile(part, scratch / part.name)
-                        (scratch / part.name).chmod(0o755)
-    return target
+
+    def make(scratch: Path) -> None:
+        # The language host finds its script beside itself, and the engine warns of a host that is elsewhere.
+        for part in [*parts, _module(version) / "python" / "cmd" / _SCRIPT]:
+            shutil.copyfile(part, scratch / part.name)
+            (scratch / part.name).chmod(0o755)
+
+    return cache.folder("engine", "".join(part.parent.name[-6:] for part in parts), make)
 
 
 def _module(version: str) -> Path:

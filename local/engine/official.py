@@ -9,7 +9,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from local import build
+from local import cache
+from local.paths import cache_dir
 from operations.console import step, warn
 
 _SITE = "https://get.pulumi.com/releases/sdk"
@@ -19,9 +20,9 @@ _DOWNLOAD_SECONDS = 60.0
 _MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
 
-def folder(cache: Path, version: str) -> Path:
+def folder(version: str) -> Path:
     """Where a downloaded release lies in the cache."""
-    return cache / f"bin-pulumi-official-{version}"
+    return cache_dir() / f"bin-pulumi-official-{version}"
 
 
 @functools.cache
@@ -62,7 +63,7 @@ def download(target: Path, version: str) -> bool:
         return False
     name = f"pulumi-v{version}-linux-{machine}.tar.gz"
     try:
-        with step(f"downloading the engine {version}"), build.locked(target.with_suffix(".lock")):
+        with step(f"downloading the engine {version}"), cache.locked(target.with_suffix(".lock")):
             _fetch(name, target, version)
     except (OSError, ValueError, tarfile.TarError) as error:
         warn(f"the official engine could not be downloaded ({error}); it is built from its Go modules instead")
@@ -75,19 +76,15 @@ def _fetch(name: str, target: Path, version: str) -> None:
         return
     listed = _read(_CHECKSUMS.format(version=version)).decode()
     expected = next((line.split()[0] for line in listed.splitlines() if line.endswith(name)), None)
-    with build.replacing(target) as scratch:
+    with cache.replacing(target) as scratch:
         archive = scratch / name
         archive.write_bytes(_read(f"{_SITE}/{name}"))
         if hashlib.sha256(archive.read_bytes()).hexdigest() != expected:
             raise ValueError(f"the SHA-256 of {name} is not the published one")
         with tarfile.open(archive) as packed:
-            packed.extractall(scratch, filter="data")
+            for program in filter(tarfile.TarInfo.isfile, packed.getmembers()):
+                packed.extract(program.replace(name=Path(program.name).name), scratch, filter="data")
         archive.unlink()
-        for program in (scratch / "pulumi").iterdir():
-            program.rename(scratch / f".{program.name}")
-        (scratch / "pulumi").rmdir()
-        for program in scratch.iterdir():
-            program.rename(scratch / program.name.removeprefix("."))
 
 
 def _read(url: str) -> bytes:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from local.engine import official
-from local.paths import CHECKOUT
+from local.paths import CHECKOUT, write
 from operations.console import say, step
 from operations.errors import Problem
 
@@ -96,9 +96,4 @@ def _link(name: str, folder: Path) -> None:
     place = f"PYTHONPATH={shlex.quote(str(CHECKOUT))}"
     command = f"{shlex.quote(sys.executable)} -m local.standins.{name}"
     text = f'#!/bin/sh\nexec env {place} {command} "$@"\n'
-    if launcher.exists() and launcher.read_text() == text:
-        return
-    scratch = launcher.with_suffix(f".{os.getpid()}")
-    scratch.write_text(text)
-    scratch.chmod(0o755)
-    scratch.rename(launcher)
+    write(launcher, text, 0o755)

@@ -11,7 +11,8 @@ registry inside the node.
 """
 
 from local.images.app import BuiltImage, build_app
+from local.images.context import Context
 from local.images.platform import ensure, prepare
 from local.images.registry import answers, push
 
-__all__ = ["BuiltImage", "answers", "build_app", "ensure", "prepare", "push"]
+__all__ = ["BuiltImage", "Context", "answers", "build_app", "ensure", "prepare", "push"]

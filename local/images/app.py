@@ -8,9 +8,10 @@ from pathlib import Path
 
 from local.images import store
 from local.images.archive import digest_of
-from local.images.buildah import Buildah, Runner
+from local.images.buildah import Buildah
 from local.images.context import Context
 from local.images.recipes import NODE22
+from local.node import Builder
 from local.paths import State, cache_dir
 from operations.console import step
 
@@ -31,7 +32,7 @@ class BuiltImage:
     digest: str
 
 
-def build_app(node: Runner, state: State, context: Path, build_args: Mapping[str, str] | None = None) -> BuiltImage:
+def build_app(node: Builder, state: State, context: Path, build_args: Mapping[str, str] | None = None) -> BuiltImage:
     """Builds an app, unless the same source has been built on the same base before.
 
     The same source yields the same digest: dates, modes and owners of the checkout do not count.

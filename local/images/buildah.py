@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from local.images import trust
+from local.node import Builder
 from local.paths import cache_dir
 from operations.console import Step
 from operations.errors import Problem
@@ -42,16 +42,6 @@ class Base:
         return ["--build-arg", f"BASE={self.reference}", "--annotation", annotation, "--pull-never"]
 
 
-class Runner(Protocol):
-    """What is needed of a node: a command in its root file system and the host's network, the cache at its own path."""
-
-    def build_run(
-        self, argv: Sequence[str], *, check: bool = True, capture: bool = True
-    ) -> "subprocess.CompletedProcess[bytes]":
-        """Runs a command; with ``capture``, the result holds what it printed."""
-        ...
-
-
 class Buildah:
     """buildah with a storage in the cache, shared by every checkout.
 
@@ -60,7 +50,7 @@ class Buildah:
         work: A scratch folder in the cache, for the logs of builds.
     """
 
-    def __init__(self, runner: Runner, work: Path) -> None:
+    def __init__(self, runner: Builder, work: Path) -> None:
         self._runner = runner
         self._work = work
 

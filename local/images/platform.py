@@ -1,24 +1,23 @@
 """The platform's own images: built once a machine, pushed once a node."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
 
+from local import cache
 from local.images import store
 from local.images.archive import digest_of
-from local.images.buildah import Runner
 from local.images.recipes import PLATFORM
-from local.images.registry import Inside, Registry, push
+from local.images.registry import Registry, push
+from local.node import Builder, Node
 from local.node.layout import PAUSE_IMAGE, REGISTRY
 from local.paths import State
 from operations.console import step
 
+# containerd asks for it by this name.
+_TAGS = {"pause": PAUSE_IMAGE.rpartition(":")[2]}
 
-class RunningNode(Runner, Inside, Protocol):
-    """What is needed of a node: to build in its root file system, and to reach its registry."""
 
-
-def prepare(runner: Runner, names: Iterable[str] = PLATFORM) -> dict[str, Path]:
+def prepare(runner: Builder, names: Iterable[str] = PLATFORM) -> dict[str, Path]:
     """Builds what the cache lacks; needs package registries, but no running node.
 
     Args:
@@ -37,10 +36,12 @@ def prepare(runner: Runner, names: Iterable[str] = PLATFORM) -> dict[str, Path]:
         with store.building(runner) as (buildah, work):
             for name in missing:
                 wanted[name] = store.ensure_recipe(buildah, work, PLATFORM[name])
+    for archive in wanted.values():
+        cache.used(archive.parent)
     return wanted
 
 
-def ensure(node: RunningNode, state: State) -> dict[str, str]:
+def ensure(node: Node, state: State) -> dict[str, str]:
     """Builds the platform's images and pushes them into the node's registry, as far as they are not there.
 
     Args:
@@ -56,26 +57,15 @@ def ensure(node: RunningNode, state: State) -> dict[str, str]:
     """
     del state  # everything is keyed by content: the cache serves every state folder
     archives = prepare(node)
-    missing = _missing(node, archives)
+    digests = {name: digest_of(archive) for name, archive in archives.items()}
+    missing = [name for name, digest in digests.items() if not _registry(node, name).has(digest, _TAGS.get(name))]
     if missing:
         with step("filling the node's registry", hint="some seconds") as current:
             for name in missing:
                 current.update(name)
-                push(node, archives[name], f"{REGISTRY}/pxl/{name}")
-    references = {name: f"{REGISTRY}/pxl/{name}@{digest_of(archive)}" for name, archive in archives.items()}
-    return references | _pause(node)
+                push(node, archives[name], f"{REGISTRY}/pxl/{name}", _TAGS.get(name))
+    return {name: f"{REGISTRY}/pxl/{name}@{digest}" for name, digest in digests.items()}
 
 
-def _missing(node: Inside, archives: Mapping[str, Path]) -> list[str]:
-    return [
-        name
-        for name, archive in archives.items()
-        if not Registry(node, f"{REGISTRY}/pxl/{name}").has(digest_of(archive))
-    ]
-
-
-def _pause(node: Inside) -> dict[str, str]:
-    """The pause image that the node itself pushes when it starts."""
-    repository, _, tag = PAUSE_IMAGE.rpartition(":")
-    digest = Registry(node, repository).digest(tag)
-    return {"pause": f"{repository}@{digest}"} if digest else {}
+def _registry(node: Node, name: str) -> Registry:
+    return Registry(node, f"{REGISTRY}/pxl/{name}")

@@ -51,7 +51,7 @@ class Recipe:
         return f"localhost/pxl/{self.name}:{self.fingerprint()}"
 
 
-DEBIAN = Recipe("debian", None, "about 30 s the first time", {"base.tar": assets.debian()})
+DEBIAN = Recipe("debian", None, "about 30 s the first time", {"base.tar": assets.minimal_debian()})
 NODE22 = Recipe(
     "node22",
     DEBIAN,
@@ -62,6 +62,7 @@ NODE22 = Recipe(
 PLATFORM: Mapping[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
+        Recipe("pause", None, "some seconds", {"pause": assets.program("init", "pause")}),
         Recipe("coredns", None, "some seconds", {"coredns": assets.program("coredns", "coredns")}),
         NODE22,
         Recipe("postgres", DEBIAN, "about 30 s the first time"),

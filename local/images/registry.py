@@ -5,9 +5,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from local.images.archive import Blob, OciArchive
+from local.node import Node
 from local.node.netns import InsideConnection
 from operations.errors import Problem
 
@@ -15,16 +16,7 @@ _ACCEPT = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.di
 _PATIENCE_SECONDS = 30.0
 
 
-class Inside(Protocol):
-    """What is needed of a node here: a process in its network."""
-
-    @property
-    def pid(self) -> int:
-        """A process id, as the host sees it."""
-        ...
-
-
-def push(node: Inside, archive: Path, repository: str, tag: str | None = None) -> str:
+def push(node: Node, archive: Path, repository: str, tag: str | None = None) -> str:
     """Pushes an image, unless the registry has it already.
 
     Args:
@@ -49,7 +41,7 @@ def push(node: Inside, archive: Path, repository: str, tag: str | None = None) -
         return image.digest
 
 
-def answers(node: Inside, repository: str) -> bool:
+def answers(node: Node, repository: str) -> bool:
     """Whether the registry of a repository answers right now."""
     return Registry(node, repository).answers()
 
@@ -65,7 +57,7 @@ class Registry:
         Problem: The repository is not of the form ``host:port/name``.
     """
 
-    def __init__(self, node: Inside, repository: str) -> None:
+    def __init__(self, node: Node, repository: str) -> None:
         address, _, self._name = repository.partition("/")
         host, _, port = address.partition(":")
         if not self._name or not port.isdigit():

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from local.build import locked, replacing
+from local import cache
 from local.images.archive import digest_of
-from local.images.buildah import Base, Buildah, Runner
+from local.images.buildah import Base, Buildah
 from local.images.recipes import Recipe
+from local.node import Builder
 from local.paths import cache_dir
 from operations.console import Step, step
 
@@ -22,14 +23,14 @@ def archive(name: str, key: str) -> Path:
 
 
 @contextmanager
-def building(runner: Runner) -> Iterator[tuple[Buildah, Path]]:
+def building(runner: Builder) -> Iterator[tuple[Buildah, Path]]:
     """buildah and a scratch folder, for one command of the machine at a time.
 
     What a killed command left is removed first.
     """
     cache_dir().mkdir(parents=True, exist_ok=True)
-    with locked(cache_dir() / "images.lock"):
-        for stale in cache_dir().glob(".images-work-*"):
+    with cache.locked(cache_dir() / "images.lock"):
+        for stale in cache_dir().glob(".images-*"):
             shutil.rmtree(stale, ignore_errors=True)
         work = Path(tempfile.mkdtemp(prefix=".images-work-", dir=cache_dir()))
         try:
@@ -40,7 +41,7 @@ def building(runner: Runner) -> Iterator[tuple[Buildah, Path]]:
 
 def keep(buildah: Buildah, reference: str, target: Path) -> None:
     """Exports an image to its place in the cache, whole or not at all."""
-    with replacing(target.parent) as scratch:
+    with cache.replacing(target.parent) as scratch:
         buildah.export(reference, scratch / target.name)
 
 
@@ -63,12 +64,15 @@ def ensure_recipe(buildah: Buildah, work: Path, recipe: Recipe) -> Path:
         shutil.rmtree(context)
         current.update("keeping it")
         keep(buildah, reference, target)
+    for old in cache.prune(f"images-{recipe.name}"):
+        buildah.forget(f"localhost/pxl/{recipe.name}:{old.name.rpartition('-')[2]}")
     return target
 
 
 def ensure_stored(buildah: Buildah, work: Path, recipe: Recipe) -> Base:
     """A recipe's image as the base of another, with the image in buildah's storage."""
     kept = ensure_recipe(buildah, work, recipe)
+    cache.used(kept.parent)
     if not buildah.has(recipe.reference):
         with step(f"loading the image {recipe.name}", hint="some seconds"):
             buildah.load(kept, recipe.reference)

@@ -5,16 +5,13 @@ It is mounted while commands of the build run, so nothing of it is in an image a
 
 import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
-APT_FILE = "/etc/apt/apt.conf.d/90build-host"
-"""Empty in the platform's Debian, so that mounting over it leaves no trace."""
+from local.debian import APT_FILE, apt_settings
+
 _BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _BUNDLE_VARIABLES = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
 _NPM_KEYS = {"registry", "proxy", "https-proxy", "noproxy", "strict-ssl"}
-_APT_PREFIXES = ("Acquire::http", "Acquire::https", "Acquire::Check-", "Acquire::Retries", "Acquire::Force")
 
 
 def mounts(folder: Path) -> list[str]:
@@ -60,11 +57,3 @@ def npm_settings(environment: "os._Environ[str] | dict[str, str]") -> list[str]:
 
 def _tells_where(key: str) -> bool:
     return key in _NPM_KEYS or key.startswith("//") or bool(re.fullmatch(r"@[\w.-]+:registry", key))
-
-
-def apt_settings() -> list[str]:
-    """The lines of apt's configuration that say how to reach its sources."""
-    if not shutil.which("apt-config"):
-        return []
-    done = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=False)
-    return [line for line in done.stdout.splitlines() if line.startswith(_APT_PREFIXES) and not line.endswith('"";')]

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from local.node import api, netns
+from local.node import api, sandbox
 from local.node.layout import API_SERVICE_IP, DNS_IP, Layout
 from operations.console import Step
 from operations.errors import Problem
@@ -80,10 +80,9 @@ def install(layout: Layout, pid: int, image: str, current: Step) -> None:
 
 def resolves(pid: int) -> bool:
     """Whether the cluster's DNS answers for the API server's own Service."""
-    try:
-        return netns.resolve(pid, "kubernetes.default.svc.cluster.local", DNS_IP) == [API_SERVICE_IP]
-    except OSError:
-        return False
+    question = ["getent", "ahostsv4", "kubernetes.default.svc.cluster.local."]
+    done = sandbox.run(pid, ["env", "RES_OPTIONS=timeout:1 attempts:1", *question], check=False)
+    return done.stdout.split()[:1] == [API_SERVICE_IP.encode()]
 
 
 def describe_pods(layout: Layout) -> str:

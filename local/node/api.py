@@ -9,7 +9,6 @@ from local.node import ports
 from local.node.layout import Layout
 
 _PATHS = {
-    "Namespace": "/api/v1/namespaces",
     "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts",
     "ConfigMap": "/api/v1/namespaces/{namespace}/configmaps",
     "Service": "/api/v1/namespaces/{namespace}/services",

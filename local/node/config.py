@@ -18,8 +18,8 @@ from local.node.layout import (
     POD_NETWORK,
     REGISTRY,
     Layout,
-    write,
 )
+from local.paths import write
 
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 _INSIDE_SERVER = f"https://127.0.0.1:{API_PORT}"

@@ -1,7 +1,5 @@
 """Where the parts of one node are, on the host and inside its sandbox, and what they are called."""
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,16 +116,3 @@ class Layout:
         overlays = [self.overlay(name) for name in ("upper", "work", "root")]
         for folder in [self.config, self.pki, self.log, *overlays, *map(self.data, DATA_INSIDE)]:
             folder.mkdir(parents=True, exist_ok=True)
-
-
-def write(path: Path, content: str | bytes, mode: int = 0o600) -> None:
-    """Writes a file whole or not at all, and leaves one alone that already has this content."""
-    data = content.encode() if isinstance(content, str) else content
-    if path.is_file() and path.read_bytes() == data and path.stat().st_mode & 0o777 == mode:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    Path(scratch).chmod(mode)
-    Path(scratch).replace(path)

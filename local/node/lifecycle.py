@@ -1,22 +1,18 @@
 """``up``, ``down`` and ``status`` of the node, and what the rest of the platform may ask of it."""
 
-import fcntl
-import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from local import build
-from local.node import addons, api, cgroups, config, host, pki, ports, record, registry, rootfs, sandbox, spec, wait
-from local.node.layout import REGISTRY, Layout
+from local.node import addons, api, cgroups, config, host, pki, ports, record, rootfs, sandbox, spec, wait
+from local.node.layout import Layout
 from local.paths import State, cache_dir
 from operations.console import say, step
-from operations.errors import Problem
 
 
 @dataclass(frozen=True)
@@ -25,23 +21,12 @@ class Builder:
 
     Args:
         state: The state folder it belongs to.
-        root: The cached root file system.
     """
 
     state: State
-    root: Path
 
     def build_run(
-        self,
-        argv: Sequence[str],
-        *,
-        binds: Sequence[Path | tuple[Path, str]] = (),
-        data: bytes | None = None,
-        env: dict[str, str] | None = None,
-        cwd: str = "/",
-        check: bool = True,
-        capture: bool = True,
-        timeout: float | None = None,
+        self, argv: Sequence[str], *, check: bool = True, capture: bool = True
     ) -> subprocess.CompletedProcess[bytes]:
         """Runs a command in the node's root file system but in the host's network, names and certificates.
 
@@ -51,19 +36,10 @@ class Builder:
 
         Args:
             argv: The command.
-            binds: More of the host's files or folders: a path, or a path and where it is inside.
-            data: What it reads from its standard input; nothing by default.
-            env: Added to a small environment of its own.
-            cwd: Where it runs, a path inside.
             check: Whether an exit code other than 0 is a Problem.
             capture: Whether its output is returned rather than shown.
-            timeout: Seconds after which it is killed (``subprocess.TimeoutExpired``).
         """
-        layout = Layout(self.state)
-        return sandbox.build_run(
-            layout, self.root, argv, binds=binds, data=data, env=env, cwd=cwd, check=check, capture=capture,
-            timeout=timeout,
-        )  # fmt: skip
+        return sandbox.build_run(Layout(self.state), rootfs.ensure(), argv, check=check, capture=capture)
 
 
 @dataclass(frozen=True)
@@ -72,14 +48,12 @@ class Node(Builder):
 
     Args:
         state: The state folder it belongs to.
-        root: The cached root file system.
         pid: Its first process, as the host sees it.
         app_port: The port of 127.0.0.1 on the host that leads to NodePort 30080.
     """
 
     pid: int
     app_port: int
-    registry: str = REGISTRY
 
     @property
     def kubeconfig(self) -> Path:
@@ -96,8 +70,6 @@ class Node(Builder):
         argv: Sequence[str],
         *,
         data: bytes | None = None,
-        env: dict[str, str] | None = None,
-        cwd: str = "/",
         check: bool = True,
         capture: bool = True,
         timeout: float | None = None,
@@ -110,13 +82,11 @@ class Node(Builder):
         Args:
             argv: The command.
             data: What it reads from its standard input; nothing by default.
-            env: Added to a small environment of its own.
-            cwd: Where it runs, a path inside.
             check: Whether an exit code other than 0 is a Problem.
             capture: Whether its output is returned rather than shown.
             timeout: Seconds after which it is killed (``subprocess.TimeoutExpired``).
         """
-        return sandbox.run(self.pid, argv, data=data, env=env, cwd=cwd, check=check, capture=capture, timeout=timeout)
+        return sandbox.run(self.pid, argv, data=data, check=check, capture=capture, timeout=timeout)
 
 
 @dataclass(frozen=True)
@@ -148,9 +118,9 @@ def builder(state: State) -> Builder:
     """
     host.require()
     host.require_plain(state.folder, cache_dir())
-    layout = Layout(state)
-    layout.make()
-    return Builder(state, rootfs.ensure())
+    rootfs.ensure()
+    Layout(state).make()
+    return Builder(state)
 
 
 def up(state: State, *, app_port: int | None = None) -> Node:
@@ -169,30 +139,23 @@ def up(state: State, *, app_port: int | None = None) -> Node:
     build.tool("init")
     layout = Layout(state)
     layout.make()
-    with _locked(layout):
-        return _up(layout, tools, root, app_port)
-
-
-def _up(layout: Layout, tools: Path, root: Path, asked: int | None) -> Node:
-    recorded = ports.read(layout.ports)
-    port = ports.wanted_app_port(recorded, asked)
+    port = ports.wanted_app_port(ports.read(layout.ports), app_port)
     pki.ensure(layout.pki)
     config.ensure(layout)
     wanted = _specification(layout, tools, root, port)
-    running = record.read(layout.record)
-    if running and running.alive and running.fingerprint == wanted["fingerprint"]:
+    found = record.read(layout.record)
+    if found and found.alive and found.fingerprint == wanted["fingerprint"]:
         since = 0.0
     else:
-        running, since = _start(layout, wanted, port, replaced=bool(running and running.alive)), time.time()
-    node = Node(layout.state, root, running.pid, port)
+        found, since = _start(layout, wanted, port, replaced=bool(found and found.alive)), time.time()
+    node = Node(state, found.pid, port)
     if since == 0.0 and wait.node_state(layout)[0]:
         return node
     with step("starting the node", hint="about 20 s") as current:
-        wait.for_daemons(layout, running, current)
-        registry.ensure_pause(running.pid)
+        wait.for_daemons(layout, found, current)
         for manifest in addons.kubelet_access():
             api.apply(layout, manifest)
-        wait.for_node(layout, running, since, current)
+        wait.for_node(layout, found, since, current)
     return node
 
 
@@ -246,13 +209,23 @@ def down(state: State) -> None:
     if not layout.folder.exists() and not any(map(cgroups.exists, groups)):
         return
     host.require_root()
-    state.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _locked(layout):
-        sandbox.stop(layout)
-        sandbox.stop_builds(layout)
-        layout.kubeconfig.unlink(missing_ok=True)
-        if layout.folder.exists():
-            shutil.rmtree(layout.folder)
+    sandbox.stop(layout)
+    sandbox.stop_builds(layout)
+    layout.kubeconfig.unlink(missing_ok=True)
+    if layout.folder.exists():
+        shutil.rmtree(layout.folder)
+
+
+def running(state: State) -> Node | None:
+    """The node, if it runs, as it is: nothing is started or changed.
+
+    Raises:
+        Problem: The user may not enter it.
+    """
+    host.require()
+    layout = Layout(state)
+    found, recorded = record.read(layout.record), ports.read(layout.ports)
+    return Node(state, found.pid, recorded.app) if found and found.alive and recorded else None
 
 
 def status(state: State) -> Status:
@@ -264,21 +237,3 @@ def status(state: State) -> Status:
         return Status(False, False, app_port, None, "the node does not run")
     ready, detail = wait.node_state(layout)
     return Status(True, ready, app_port, found.pid, detail, tuple(wait.daemons(layout)))
-
-
-@contextmanager
-def _locked(layout: Layout) -> Iterator[None]:
-    """One command at a time for a state folder. The folder itself is the lock: nothing is left behind."""
-    handle = os.open(layout.state.folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Problem(
-                "Another command works on this node.",
-                where=str(layout.state.folder),
-                remedy="wait until it has ended, and run this one again",
-            ) from error
-        yield
-    finally:
-        os.close(handle)

@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from local.node.layout import API_SERVICE_IP, NODE_IP, NODE_NAME, write
+from local.node.layout import API_SERVICE_IP, NODE_IP, NODE_NAME
+from local.paths import write
 
 _CA_DAYS = 3650
 _LEAF_DAYS = 365
@@ -35,7 +37,7 @@ class Identity:
         organization: The user's group, for Kubernetes.
         names: DNS names of a server.
         addresses: IP addresses of a server.
-        issuer: The file's name of the CA that signs it.
+        issuer: The file's name of the CA that signs it; its own for a CA.
     """
 
     name: str
@@ -44,6 +46,11 @@ class Identity:
     names: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     issuer: str = "ca"
+
+    @property
+    def is_authority(self) -> bool:
+        """Whether it signs others."""
+        return self.issuer == self.name
 
     @property
     def subject(self) -> x509.Name:
@@ -61,6 +68,8 @@ class Identity:
 
 
 IDENTITIES = (
+    Identity("ca", "pxl ca"),
+    Identity("front-proxy-ca", "pxl front-proxy-ca", issuer="front-proxy-ca"),
     Identity("apiserver", "kube-apiserver", names=_API_NAMES, addresses=("127.0.0.1", API_SERVICE_IP, NODE_IP)),
     Identity("apiserver-kubelet-client", "kube-apiserver-kubelet-client"),
     Identity("front-proxy-client", "front-proxy-client", issuer="front-proxy-ca"),
@@ -79,10 +88,8 @@ def ensure(folder: Path) -> None:
     For each name there is ``<name>.crt`` and ``<name>.key`` (PEM, mode 0600), and ``sa.key``/``sa.pub`` sign
     the tokens of service accounts.
     """
-    for name in ("ca", "front-proxy-ca"):
-        _ensure_authority(folder, name)
     for identity in IDENTITIES:
-        _ensure_leaf(folder, identity)
+        _ensure(folder, identity)
     _ensure_token_key(folder)
 
 
@@ -92,42 +99,51 @@ def ends_soon(certificate: x509.Certificate, now: datetime.datetime | None = Non
     return certificate.not_valid_after_utc - now < datetime.timedelta(days=_RENEW_BEFORE_DAYS)
 
 
-def _ensure_authority(folder: Path, name: str) -> None:
-    found = _read(folder, name)
-    if found and not ends_soon(found[0]):
+def _ensure(folder: Path, identity: Identity) -> None:
+    found, authority = _read(folder, identity.name), _read(folder, identity.issuer)
+    if found and authority and _serves(found[0], identity, authority[0]) and not ends_soon(found[0]):
         return
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"pxl {name}")])
-    constraints = x509.BasicConstraints(ca=True, path_length=0)
-    usage = _usage(key_cert_sign=True, crl_sign=True)
-    builder = _builder(subject, subject, key, _CA_DAYS).add_extension(constraints, critical=True)
-    builder = builder.add_extension(usage, critical=True)
-    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    builder = builder.add_extension(identifier, critical=False)
-    _write(folder, name, builder.sign(key, hashes.SHA256()), key)
-
-
-def _ensure_leaf(folder: Path, identity: Identity) -> None:
-    authority = _read(folder, identity.issuer)
-    assert authority is not None, "an authority is made before what it signs"
-    found = _read(folder, identity.name)
-    if found and _serves(found[0], identity, authority[0]) and not ends_soon(found[0]):
-        return
-    key = ec.generate_private_key(ec.SECP256R1())
-    purposes = [ExtendedKeyUsageOID.SERVER_AUTH if identity.alternatives else ExtendedKeyUsageOID.CLIENT_AUTH]
-    builder = (
-        _builder(identity.subject, authority[0].subject, key, _LEAF_DAYS)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(digital_signature=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority[0].public_key()),  # pyright: ignore[reportArgumentType]
-            critical=False,
-        )
+    if identity.is_authority:
+        signer, issuer, days = key, identity.subject, _CA_DAYS
+    else:
+        assert authority is not None, "an authority is made before what it signs"
+        signer, issuer, days = authority[1], authority[0].subject, _LEAF_DAYS
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(identity.subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        # Clocks of virtual machines jump back after a suspend.
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=days))
     )
+    for extension, critical in _extensions(identity, key, signer):
+        certificate = certificate.add_extension(extension, critical)
+    write(folder / f"{identity.name}.key", _pem(key))
+    signed = certificate.sign(signer, hashes.SHA256())
+    write(folder / f"{identity.name}.crt", signed.public_bytes(serialization.Encoding.PEM))
+
+
+def _extensions(
+    identity: Identity, key: ec.EllipticCurvePrivateKey, signer: ec.EllipticCurvePrivateKey
+) -> Iterator[tuple[x509.ExtensionType, bool]]:
+    """What a certificate may be used for, and whether whoever does not understand that must refuse it."""
+    is_authority = identity.is_authority
+    yield x509.BasicConstraints(ca=is_authority, path_length=0 if is_authority else None), True
+    unused = dict.fromkeys(("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False)
+    signs = {"digital_signature": not is_authority, "key_cert_sign": is_authority, "crl_sign": is_authority}
+    yield x509.KeyUsage(**unused, **signs, encipher_only=False, decipher_only=False), True
+    if is_authority:
+        yield x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False
+        return
+    purpose = ExtendedKeyUsageOID.SERVER_AUTH if identity.alternatives else ExtendedKeyUsageOID.CLIENT_AUTH
+    yield x509.ExtendedKeyUsage([purpose]), False
+    yield x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), False
     if identity.alternatives:
-        builder = builder.add_extension(x509.SubjectAlternativeName(identity.alternatives), critical=False)
-    _write(folder, identity.name, builder.sign(authority[1], hashes.SHA256()), key)
+        yield x509.SubjectAlternativeName(identity.alternatives), False
 
 
 def _ensure_token_key(folder: Path) -> None:
@@ -166,41 +182,6 @@ def _read(folder: Path, name: str) -> tuple[x509.Certificate, ec.EllipticCurvePr
     return certificate, key
 
 
-def _write(folder: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
-    write(folder / f"{name}.key", _pem(key))
-    write(folder / f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM))
-
-
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     shape = serialization.PrivateFormat.PKCS8
     return key.private_bytes(serialization.Encoding.PEM, shape, serialization.NoEncryption())
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int
-) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        # Clocks of virtual machines jump back after a suspend.
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=days))
-    )
-
-
-def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=digital_signature,
-        key_cert_sign=key_cert_sign,
-        crl_sign=crl_sign,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )

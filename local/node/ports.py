@@ -6,7 +6,7 @@ import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from local.node.layout import write
+from local.paths import write
 from operations.console import warn
 from operations.errors import Problem
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_ENDING = 0x4  # PF_EXITING, among the flags of a process
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,12 @@ def read(path: Path) -> Record | None:
 
 
 def process_state(pid: int) -> tuple[str, int] | None:
-    """State letter and start time of a process, or None when it does not exist."""
+    """State letter and start time of a process, or None when it does not exist; ``X`` is one that is ending."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
     # The command's name may hold spaces and brackets: count the fields after the last bracket.
     fields = text[text.rindex(")") + 1 :].split()
-    return fields[0], int(fields[19])
+    # The first process of a sandbox ends only after all others have: for a while it looks as if it still ran.
+    return "X" if int(fields[6]) & _ENDING else fields[0], int(fields[19])

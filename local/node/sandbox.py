@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from local import build
+from local import build, cache
 from local.node import cgroups, record, spec
 from local.node.layout import Layout
 from operations.errors import Problem
@@ -89,62 +89,49 @@ def stop_builds(layout: Layout) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def enter(pid: int, argv: Sequence[str], *, cwd: str = "/") -> list[str]:
-    """The command line that runs a command inside a sandbox, in all of its namespaces."""
-    namespaces = ["--mount", "--net", "--pid", "--uts", "--ipc", "--cgroup"]
-    # nsenter's own option for a folder inside is younger than some of the systems that this runs on.
-    there = [] if cwd == "/" else ["env", f"--chdir={cwd}"]
-    return ["nsenter", f"--target={pid}", *namespaces, "--", *there, *argv]
-
-
 def run(
     pid: int,
     argv: Sequence[str],
     *,
     data: bytes | None = None,
-    env: dict[str, str] | None = None,
-    cwd: str = "/",
     check: bool = True,
     capture: bool = True,
     timeout: float | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Runs a command inside the sandbox; see ``Node.run``."""
-    done = _done(enter(pid, argv, cwd=cwd), {**INSIDE, **(env or {})}, data, capture, timeout)
+    """Runs a command inside the sandbox, in all of its namespaces; see ``Node.run``."""
+    namespaces = ["--mount", "--net", "--pid", "--uts", "--ipc", "--cgroup"]
+    command = ["nsenter", f"--target={pid}", *namespaces, "--", *argv]
+    done = _done(command, INSIDE, capture, data, timeout)
     return _checked(done, argv, "inside the node") if check else done
 
 
 def build_run(
-    layout: Layout,
-    root: Path,
-    argv: Sequence[str],
-    *,
-    binds: Sequence[Path | tuple[Path, str]] = (),
-    data: bytes | None = None,
-    env: dict[str, str] | None = None,
-    cwd: str = "/",
-    check: bool = True,
-    capture: bool = True,
-    timeout: float | None = None,
+    layout: Layout, root: Path, argv: Sequence[str], *, check: bool = True, capture: bool = True
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs a command in the root file system, with the host's network; see ``Node.build_run``."""
-    pairs = [each if isinstance(each, tuple) else (each, str(each)) for each in binds]
-    mounts = [spec.bind(source.resolve(), target) for source, target in pairs]
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    scratch = Path(tempfile.mkdtemp(prefix="build-", dir=layout.folder))
+    _clear_dead_builds(layout)
+    scratch = Path(tempfile.mkdtemp(prefix=f"build-{os.getpid()}-", dir=layout.folder))
     try:
         for name in ("upper", "work", "root"):
             (scratch / name).mkdir()
         path = scratch / "spec.json"
-        path.write_text(json.dumps(spec.build(layout, root, scratch, mounts)))
-        environment = {**INSIDE, **passed, **(env or {}), "PXL_BUILD_DIR": cwd}
-        done = _done([program(), "build", str(path), "--", *argv], environment, data, capture, timeout)
+        path.write_text(json.dumps(spec.build(layout, root, scratch)))
+        # A build must not outlive the command that has its lock.
+        done = _done(cache.mortal([program(), "build", str(path), "--", *argv]), {**INSIDE, **passed}, capture)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return _checked(done, argv, "in the node's root file system") if check else done
 
 
+def _clear_dead_builds(layout: Layout) -> None:
+    for scratch in layout.folder.glob("build-*-*"):
+        if record.process_state(int(scratch.name.split("-")[1])) is None:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
 def _done(
-    argv: list[str], env: dict[str, str], data: bytes | None, capture: bool, timeout: float | None
+    argv: list[str], env: dict[str, str], capture: bool, data: bytes | None = None, timeout: float | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     if data is not None:
         return subprocess.run(argv, env=env, input=data, capture_output=capture, timeout=timeout, check=False)

@@ -65,7 +65,7 @@ def sandbox(layout: Layout, root: Path, tools: Path, hierarchies: list[cgroups.H
     }
 
 
-def build(layout: Layout, root: Path, scratch: Path, binds: list[dict[str, Any]]) -> dict[str, Any]:
+def build(layout: Layout, root: Path, scratch: Path) -> dict[str, Any]:
     """The specification of a build: the same root file system with changes of its own, in the host's network."""
     shared = layout.data("containers")
     return {
@@ -75,7 +75,6 @@ def build(layout: Layout, root: Path, scratch: Path, binds: list[dict[str, Any]]
             *(bind(path, path, read_only=True) for path in ("/etc/hosts", "/etc/resolv.conf") if Path(path).exists()),
             bind(shared, DATA_INSIDE["containers"]),
             *same_path(layout),
-            *binds,
         ],
         "cgroups": [{"mount": h.mount, "type": h.kind, "options": h.options} for h in cgroups.hierarchies()],
         "cgroup_name": layout.build_cgroup_name,

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from local import build, node
-from local.node import cgroups, host, ports, record, registry
+from local import images, node
+from local.node import cgroups, host, ports, record
 from local.node.config import KERNEL_SETTINGS
 from local.node.layout import NODE_NAME, Layout
 from local.paths import CHECKOUT, State
@@ -107,9 +107,7 @@ def api_status(running: node.Node, path: str) -> int:
 
 
 def with_dns(running: node.Node) -> node.Node:
-    program = (build.tool("coredns") / "coredns").read_bytes()
-    image = registry.push_program(running.pid, "localhost:5000/pxl/coredns:test", program)
-    node.install_addons(running, {"coredns": image})
+    node.install_addons(running, images.ensure(running, running.state))
     return running
 
 
@@ -206,11 +204,12 @@ def test_a_daemon_that_dies_is_started_again(running: node.Node) -> None:
     assert scheduler() == (1, "ready"), "the scheduler was not started again, once"
 
 
-def test_a_build_has_the_hosts_network_and_leaves_the_root_as_it_was(running: node.Node, tmp_path: Path) -> None:
-    (tmp_path / "given").write_text("seen")
+def test_a_build_has_the_hosts_network_and_leaves_the_root_as_it_was(running: node.Node) -> None:
+    (running.state.folder / "given").write_text("seen")
     interfaces = running.build_run(["ls", "/sys/class/net"]).stdout.decode().split()
     assert set(interfaces) == {name for _, name in socket.if_nameindex()}
-    assert running.build_run(["cat", str(tmp_path / "given")], binds=[tmp_path]).stdout == b"seen"
+    assert running.build_run(["cat", str(running.state.folder / "given")]).stdout == b"seen"
+    (running.state.folder / "given").unlink()
     running.build_run(["touch", "/etc/left"])
     assert running.build_run(["test", "-e", "/etc/left"], check=False).returncode == 1
     assert running.build_run(["sh", "-c", "exit 7"], check=False).returncode == 7
@@ -238,11 +237,29 @@ def test_two_nodes_run_side_by_side(running: node.Node, tmp_path: Path) -> None:
     assert node.status(running.state).ready, "taking the second away must leave the first alone"
 
 
+def test_what_a_killed_build_left_is_gone_after_the_next(running: node.Node) -> None:
+    folder = Layout(running.state).folder
+    program = "from local import node, paths; node.running(paths.State.current()).build_run(['sleep', '60'])"
+    environment = {**os.environ, "PXL_STATE": str(running.state.folder), "PYTHONPATH": str(CHECKOUT)}
+    with subprocess.Popen([sys.executable, "-c", program], cwd=CHECKOUT, env=environment) as killed:
+        end = time.monotonic() + 20
+        while not cgroups.processes(f"pxl-{running.state.id}-build") and time.monotonic() < end:
+            time.sleep(0.05)
+        killed.kill()
+    end = time.monotonic() + 5
+    while cgroups.processes(f"pxl-{running.state.id}-build") and time.monotonic() < end:
+        time.sleep(0.05)
+    assert cgroups.processes(f"pxl-{running.state.id}-build") == set(), "a build must end with its command"
+    running.build_run(["true"])
+    assert list(folder.glob("build-*")) == [], "its files must not stay until the node goes"
+
+
 @pytest.mark.parametrize("seconds", [0.3, 0.8, 2.5])
 def test_a_start_that_was_killed_is_repaired_by_the_next(seconds: float, tmp_path: Path) -> None:
     state = State(tmp_path / "state")
     environment = {**os.environ, "PXL_STATE": str(state.folder), "PYTHONPATH": str(CHECKOUT)}
-    argv = [sys.executable, "-m", "local.node", "up", "--port", str(free_port())]
+    program = f"from local import node; from local.paths import State; node.up(State.current(), app_port={free_port()})"
+    argv = [sys.executable, "-c", program]
     with subprocess.Popen(argv, cwd=CHECKOUT, env=environment, stderr=subprocess.DEVNULL) as killed:
         time.sleep(seconds)
         killed.kill()

@@ -18,7 +18,6 @@ from local import engine, node
 from local.paths import State
 from local.standins.kubernetes.client import ApiError, Cluster
 from local.standins.kubernetes.kubeconfig import target
-from local.standins.kubernetes.readiness import condition
 
 PROGRAM = """
 import pulumi, pulumi_kubernetes as k
@@ -220,9 +219,6 @@ def test_a_field_that_somebody_else_holds_is_a_conflict_in_words(stack: Stack) -
 def test_a_rollout_that_stalls_is_recorded_and_tried_again(stack: Stack) -> None:
     said = stack.up("--config", "stalled=yes", code=1)
     assert "did not become ready" in said
-    if any(condition(item, "Ready").get("status") == "True" for item in stack.cluster.list("v1", "Node", None)):
-        assert "localhost:1/no-such-image:1" in said, "the image is named"
-        assert "pod stalled-" in said, "the pod is named"
     recorded = stack.pulumi("stack", "export")
     assert '"stalled"' in recorded, "what exists is in the state, so that nothing is orphaned"
     assert stack.changes() == {"update": ["stalled"]}, "the next run waits again instead of calling it done"

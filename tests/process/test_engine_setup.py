@@ -1,8 +1,11 @@
 """Where engine and plugins come from, without running either."""
 
 import os
+import shutil
+import signal
 import stat
 import subprocess
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -146,3 +149,25 @@ def test_a_download_that_is_not_the_published_one_is_thrown_away(
     assert official.download(target, "3.259.0") is False, "the engine is built instead"
     assert not target.exists()
     assert "built from its Go modules" in capsys.readouterr().err
+
+
+def test_a_helper_that_a_killed_engine_left_is_ended_and_one_at_work_is_not(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    env = {**os.environ, "PULUMI_HOME": str(state.path("pulumi-home"))}
+    host = tmp_path / "pulumi-language-x"
+    shutil.copy(shutil.which("sleep") or "", host)
+    left = subprocess.Popen([host, "60"], env=env)
+    engine_at_work = subprocess.Popen(["sh", "-c", f"'{host}' 61; true"], env=env)
+    elsewhere = subprocess.Popen([host, "62"], env={**env, "PULUMI_HOME": "/elsewhere"})
+    try:
+        time.sleep(0.2)
+        engine.end_leftovers(state)
+        assert left.wait(5) == -signal.SIGKILL, "nothing may be left of an engine that was killed"
+        time.sleep(0.2)
+        assert engine_at_work.poll() is None, "the helper of an engine that runs is at work"
+        assert elsewhere.poll() is None, "another platform's engine is none of ours"
+    finally:
+        subprocess.run(["pkill", "-P", str(engine_at_work.pid)], check=False)
+        for each in (left, engine_at_work, elsewhere):
+            each.kill()
+            each.wait()

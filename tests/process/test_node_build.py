@@ -65,21 +65,3 @@ def test_a_full_disk_is_named() -> None:
     found = build._problem("x", Path("/x"), "write /tmp/go-build: no space left on device", ["go"])
     assert found.why == "the disk is full"
     assert "PXL_CACHE" in str(found)
-
-
-def test_what_a_killed_command_left_is_removed_and_a_failure_leaves_nothing(tmp_path: Path) -> None:
-    target = tmp_path / "bin-x"
-    (tmp_path / ".bin-x.killed").mkdir()
-
-    def fail() -> None:
-        with build.replacing(target) as scratch:
-            (scratch / "half").touch()
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail()
-    assert list(tmp_path.iterdir()) == []
-    with build.replacing(target) as scratch:
-        (scratch / "whole").touch()
-    assert [path.name for path in target.iterdir()] == ["whole"]
-    assert list(tmp_path.iterdir()) == [target]

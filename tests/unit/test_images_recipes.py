@@ -18,13 +18,13 @@ APP = FOLDER.parent.parent / "examples" / "app"
 @pytest.fixture(autouse=True)
 def any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Recipes are keyed by this machine's Debian and Go: fixed here, so that the tests run anywhere."""
-    monkeypatch.setattr(assets.rootfs, "codename", lambda: "bookworm")
-    monkeypatch.setattr(assets.rootfs, "sources", lambda _release: ["deb mirror bookworm main"])
+    monkeypatch.setattr(assets.debian, "codename", lambda: "bookworm")
+    monkeypatch.setattr(assets.debian, "sources", lambda _release: ["deb mirror bookworm main"])
     monkeypatch.setattr(assets.build, "fingerprint", lambda tool: f"{tool}-1")
 
 
 def test_the_platform_has_the_images_that_the_components_run() -> None:
-    assert set(PLATFORM) == {"coredns", "node22", "postgres", "redis", "registry"}
+    assert set(PLATFORM) == {"pause", "coredns", "node22", "postgres", "redis", "registry"}
 
 
 def test_an_image_is_named_after_all_that_it_is_made_from() -> None:
@@ -34,15 +34,15 @@ def test_an_image_is_named_after_all_that_it_is_made_from() -> None:
 
 def test_a_change_of_the_base_rebuilds_what_stands_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     before = {name: recipe.fingerprint() for name, recipe in PLATFORM.items()}
-    monkeypatch.setattr(assets.rootfs, "sources", lambda _release: ["deb other bookworm main"])
+    monkeypatch.setattr(assets.debian, "sources", lambda _release: ["deb other bookworm main"])
     changed = {name for name, recipe in PLATFORM.items() if recipe.fingerprint() != before[name]}
-    assert changed == {"node22", "postgres", "redis", "registry"}, "coredns has no Debian in it"
+    assert changed == {"node22", "postgres", "redis", "registry"}, "a program alone has no Debian in it"
 
 
-def test_a_new_go_build_changes_only_the_image_of_that_program(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_go_build_changes_only_the_images_of_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     before = {name: recipe.fingerprint() for name, recipe in PLATFORM.items()}
     monkeypatch.setattr(assets.build, "fingerprint", lambda tool: f"{tool}-2")
-    assert {name for name, recipe in PLATFORM.items() if recipe.fingerprint() != before[name]} == {"coredns"}
+    assert {name for name, recipe in PLATFORM.items() if recipe.fingerprint() != before[name]} == {"coredns", "pause"}
 
 
 def test_an_edited_containerfile_changes_the_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,11 @@
-"""What the node reads from the machine: control groups, apt sources, DNS answers."""
+"""What the node reads from the machine: control groups, apt sources."""
 
 from pathlib import Path
 
 import pytest
 
-from local.node import addons, cgroups, netns, rootfs
+from local import debian
+from local.node import addons, cgroups
 
 V2 = "30 24 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate,memory_recursiveprot\n"
 HYBRID = """\
@@ -46,7 +47,7 @@ def test_sources_in_the_new_form_are_taken_without_other_vendors(apt: Path) -> N
     (apt / "sources.list.d" / "vendor.sources").write_text(
         "Types: deb\nURIs: https://vendor/node\nSuites: nodistro\nComponents: main\n"
     )
-    assert rootfs.sources("bookworm", apt) == [
+    assert debian.sources("bookworm", apt) == [
         "deb [signed-by=/usr/share/key.gpg] http://mirror/debian bookworm main contrib",
         "deb [signed-by=/usr/share/key.gpg] http://mirror/debian bookworm-updates main contrib",
     ]
@@ -58,18 +59,10 @@ def test_sources_on_one_line_are_taken_without_other_vendors(apt: Path) -> None:
         "deb-src http://archive/ubuntu noble main\ndeb [arch=amd64] http://archive/ubuntu noble-security main\n"
     )
     (apt / "sources.list.d" / "cloud.list").write_text("deb https://vendor/apt cloud-sdk-noble main\n")
-    assert rootfs.sources("noble", apt) == [
+    assert debian.sources("noble", apt) == [
         "deb http://archive/ubuntu noble main universe",
         "deb [arch=amd64] http://archive/ubuntu noble-security main",
     ]
-
-
-def test_an_address_is_read_from_a_dns_answer_with_a_pointer_or_a_repeated_name() -> None:
-    question = b"\x01a\x00\x00\x01\x00\x01"
-    header = b"\x00\x2a\x81\x80\x00\x01\x00\x02" + b"\x00" * 4
-    body = b"\x00\x01\x00\x01\x00\x00\x00\x05\x00\x04"
-    answer = header + question + b"\xc0\x0c" + body + bytes([10, 96, 0, 1]) + b"\x01a\x00" + body + bytes([10, 0, 0, 2])
-    assert netns._addresses(answer, len(header + question)) == ["10.96.0.1", "10.0.0.2"]
 
 
 def test_coredns_is_found_where_every_cluster_has_it_and_may_not_write() -> None:

@@ -176,13 +176,6 @@ class Cluster:
         path = self.resource(api_version, kind).path(namespace, name)
         self.request("DELETE", path, body={"propagationPolicy": "Foreground"})
 
-    def logs(self, namespace: str, pod: str, container: str, *, lines: int, previous: bool = False) -> str:
-        """The last lines that a container wrote."""
-        path = f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/log"
-        query = {"container": container, "tailLines": lines, **({"previous": "true"} if previous else {})}
-        answer = self.request("GET", path, query, read_seconds=10)
-        return answer if isinstance(answer, str) else json.dumps(answer)
-
 
 def _decoded(status: int, data: bytes) -> Any:
     text = data.decode(errors="replace")

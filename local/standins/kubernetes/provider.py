@@ -14,6 +14,7 @@ from local.standins.kubernetes.objects import (
     Obj,
     annotation,
     id_of,
+    is_autonamed,
     is_namespaced,
     kind_of,
     parse_id,
@@ -38,6 +39,7 @@ class KubernetesProvider(Provider):
         self._flags: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._reached: Cluster | Unreachable | None = None
+        self._recorded: set[str] = set()
 
     # --- configuration ------------------------------------------------------------------------------------------
 
@@ -102,6 +104,8 @@ class KubernetesProvider(Provider):
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Fills in name, namespace, apiVersion and kind."""
         new, old = decode(request.news), decode(request.olds)
+        if old:
+            self._recorded.add(request.urn)
         try:
             api_version, kind = kind_of(request.urn, new)
             checked = check.complete(
@@ -109,7 +113,7 @@ class KubernetesProvider(Provider):
                 plain(old),
                 api_version=api_version,
                 kind=kind,
-                name_for_new=functools.partial(_name, request, kind),
+                name_for_new=lambda: self._orphan(request.urn, new, api_version, kind) or _name(request, kind),
                 default_namespace=self._default_namespace(api_version, kind),
             )
         except check.Unacceptable as error:
@@ -118,6 +122,23 @@ class KubernetesProvider(Provider):
         except ValueError as error:
             raise Failed(str(error)) from error
         return provider_pb2.CheckResponse(inputs=encode(checked))
+
+    def _orphan(self, urn: str, new: Obj, api_version: str, kind: str) -> str | None:
+        """The name that a killed run drew for a resource and could not record: its object is there, and is taken up.
+
+        A second one beside it would do harm: two databases behind one Service.
+        """
+        namespace = plain(new.get("metadata", {})).get("namespace")
+        # What is recorded is being replaced: the old object keeps its name until it is deleted.
+        if urn in self._recorded or has_unknown(namespace) or not isinstance(reached := self._reach(), Cluster):
+            return None
+        manager = self._manager({}, urn, new)
+        try:
+            found = reached.list(api_version, kind, namespace or self._default_namespace(api_version, kind))
+        except (ApiError, NoKind, Unreachable):
+            return None
+        left = [live["metadata"] for live in found if is_autonamed(live) and apply.is_managed_by(live, manager)]
+        return next((metadata["name"] for metadata in left if "deletionTimestamp" not in metadata), None)
 
     @rpc
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802

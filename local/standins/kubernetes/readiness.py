@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from local.standins.kubernetes.objects import Obj
 
@@ -186,36 +185,3 @@ _JUDGES: dict[str, Callable[[Obj, list[Obj]], Verdict]] = {
     "/PersistentVolumeClaim": _claim,
     "apiextensions.k8s.io/CustomResourceDefinition": _definition,
 }
-
-
-def not_ready(pod: Obj) -> bool:
-    """Whether a pod is one that a rollout waits for."""
-    is_over = pod.get("status", {}).get("phase") == "Succeeded" or pod.get("metadata", {}).get("deletionTimestamp")
-    return not is_over and not _is_true(pod, "Ready")
-
-
-def container_problems(pod: Obj) -> list[tuple[str, str]]:
-    """The containers that hold a pod up, with the reason: ``("app", "waiting: CrashLoopBackOff: back-off …")``."""
-    status = pod.get("status", {})
-    found: list[tuple[str, str]] = []
-    for entry in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
-        text = _container_state(entry)
-        if text:
-            found.append((entry["name"], text))
-    return found
-
-
-def _container_state(entry: Obj) -> str:
-    state: Obj = entry.get("state") or {}
-    last: Any = (entry.get("lastState") or {}).get("terminated") or {}
-    if "waiting" in state:
-        text = f"waiting: {_said(state['waiting'])}"
-    elif state.get("terminated", {}).get("exitCode", 0) != 0:
-        last, text = {}, f"ended with exit code {state['terminated']['exitCode']}: {_said(state['terminated'])}"
-    elif "running" in state and not entry.get("ready", True):
-        text = "running, not ready"
-    else:
-        return ""
-    if last:
-        text += f"; before that it ended with exit code {last.get('exitCode')} ({last.get('reason')})"
-    return f"{text}; image {entry.get('image')}, restarted {entry.get('restartCount', 0)} times"

@@ -8,11 +8,11 @@ from local.standins.kubernetes.client import ApiError, Cluster, NoKind
 from local.standins.kubernetes.kubeconfig import Unreachable
 from local.standins.kubernetes.objects import Obj, annotation, label
 from local.standins.kubernetes.readiness import Verdict, is_awaited, left_over_seconds, verdict
-from local.standins.kubernetes.reasons import explain
 
 _DEFAULT_SECONDS = 600.0
 _FIRST_LOOK_SECONDS, _LAST_LOOK_SECONDS = 0.1, 1.0
 _EXPLAIN_SECONDS = 5.0
+_EVENTS = 3
 # A controller retries what the API refuses (a quota, Pod Security), so a refusal counts once it has stood this long.
 _REFUSED_SECONDS = 20.0
 
@@ -77,15 +77,15 @@ def until_ready(
         if now.failed and waited < left_over_seconds(obj, live):
             now = Verdict(False, "an earlier rollout failed; waiting for this one to move")
         if now.failed:
-            raise NotReady(live, [f"{label(live)} failed: {now.failed}", *explain(cluster, live)])
+            raise NotReady(live, [f"{label(live)} failed: {now.failed}", *warnings(cluster, live)])
         if refused_since and time.monotonic() - refused_since > _REFUSED_SECONDS:
-            raise NotReady(live, [f"{label(live)}: its pods are refused: {now.waiting}", *explain(cluster, live)])
+            raise NotReady(live, [f"{label(live)}: its pods are refused: {now.waiting}", *warnings(cluster, live)])
         if waited > seconds:
             text = f"{label(live)} was not ready within {seconds:.0f} s: {now.waiting}"
-            raise NotReady(live, [text, *explain(cluster, live)])
+            raise NotReady(live, [text, *warnings(cluster, live)])
         if waited - explained > _EXPLAIN_SECONDS:
             explained = waited
-            why = next(iter(explain(cluster, live)), "")
+            why = next(iter(warnings(cluster, live)), "")
             tell(f"{now.waiting}; {why}" if why else now.waiting)
         if cancelled.wait(_pause(waited)):
             raise NotReady(live, [f"waiting for {label(live)} was cancelled: {now.waiting}"])
@@ -116,6 +116,21 @@ def related(cluster: Cluster, obj: Obj) -> list[Obj]:
     except (ApiError, NoKind, Unreachable):
         pass
     return []
+
+
+def warnings(cluster: Cluster, obj: Obj) -> list[str]:
+    """The latest warnings about an object; of its pods, the command that runs the engine has more to say."""
+    metadata = obj["metadata"]
+    query = f"involvedObject.name={metadata['name']},involvedObject.kind={obj['kind']},type=Warning"
+    try:
+        found = cluster.list("v1", "Event", metadata.get("namespace", "default"), fieldSelector=query)
+    except (ApiError, NoKind, Unreachable) as error:  # A failed explanation must not hide what it was to explain.
+        return [f"(no more is known: {error})"]
+    found.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "", reverse=True)
+    return [
+        f"event {event.get('reason')} ({event.get('count') or 1} times): {event.get('message')}"
+        for event in found[:_EVENTS]
+    ]
 
 
 def until_gone(

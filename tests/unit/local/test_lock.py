@@ -40,3 +40,17 @@ def test_a_run_that_was_killed_does_not_block_the_next(tmp_path):
     holder.join()
     with lock.held(State(tmp_path)):
         pass
+
+
+def test_a_folder_that_holds_something_else_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(Problem, match="not one of a platform") as refused, lock.held(State(tmp_path)):
+        pass
+    assert "photos" in str(refused.value), "the message must say what would have been lost"
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
+def test_what_a_taken_down_platform_has_left_is_taken_up(tmp_path):
+    (tmp_path / "contexts").mkdir()
+    with lock.held(State(tmp_path)):
+        pass

@@ -46,5 +46,7 @@ def test_the_copy_is_private(tmp_path):
 
 def test_an_earlier_release_can_be_read_back(tmp_path):
     copy = written(tmp_path, {"pxl:release": {"digest": "sha256:3"}})
-    assert stackfile.setting(copy, "pxl:release", "digest") == "sha256:3", "what runs must stay while a registry comes"
-    assert stackfile.setting(tmp_path / "none.yaml", "pxl:release", "digest") is None, "nothing ran before"
+    assert stackfile.settings(copy, "pxl:release", "pxl:none") == {"pxl:release": {"digest": "sha256:3"}}, (
+        "what runs must stay while a registry comes"
+    )
+    assert stackfile.settings(tmp_path / "none.yaml", "pxl:release") == {}, "nothing ran before"

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from local.standins.kubernetes import apply, waiting
-from local.standins.kubernetes.client import ApiError, NoKind, Resource
-from local.standins.kubernetes.readiness import Verdict, container_problems, left_over_seconds, verdict
-from local.standins.kubernetes.reasons import explain
+from local.standins.kubernetes import apply, names, waiting
+from local.standins.kubernetes.client import ApiError, Cluster, NoKind, Resource
+from local.standins.kubernetes.provider import KubernetesProvider
+from local.standins.kubernetes.readiness import Verdict, left_over_seconds, verdict
+from local.standins.serve import Host
 
 
 @pytest.fixture(autouse=True)
@@ -123,30 +124,13 @@ def test_a_claim_that_binds_on_first_use_is_not_waited_for() -> None:
 
 # --- explanations -------------------------------------------------------------------------------------------------
 
-CRASHING = {
-    "metadata": {"name": "web-x", "namespace": "shop", "creationTimestamp": "2026-01-01T00:00:00Z"},
-    "status": {
-        "phase": "Running",
-        "containerStatuses": [
-            {
-                "name": "app",
-                "image": "shop@sha256:1",
-                "restartCount": 3,
-                "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}},
-                "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
-            },
-            {"name": "proxy", "image": "p", "ready": True, "state": {"running": {}}},
-        ],
-    },
-}
-
 
 class FakeApi:
     """An API server in a dict; ``script`` is what the next reads of an object give."""
 
-    def __init__(self, *script: Any, pods: Any = (), events: Any = (), kinds: bool = True) -> None:
+    def __init__(self, *script: Any, events: Any = (), kinds: bool = True) -> None:
         self.script = list(script)
-        self.pods, self.events, self.kinds = list(pods), list(events), kinds
+        self.events, self.kinds = list(events), kinds
         self.applied: list[dict[str, Any]] = []
 
     def resource(self, api_version: str, kind: str) -> Resource:
@@ -161,46 +145,27 @@ class FakeApi:
         return step
 
     def list(self, api_version: str, kind: str, namespace: str | None, **query: str) -> list[dict[str, Any]]:
-        return {"Pod": self.pods, "Event": self.events}.get(kind, [])
-
-    def logs(self, namespace: str, pod: str, container: str, *, lines: int, previous: bool = False) -> str:
-        if not previous:
-            raise ApiError(400, {}, "waiting to start")
-        return "listening\nError: no password\n"
+        return self.events if kind == "Event" else []
 
     def apply(self, obj: dict[str, Any], manager: str, *, force: bool, dry_run: bool) -> dict[str, Any]:
         self.applied.append(obj)
         return obj
 
 
-def test_a_stall_names_pod_container_reason_image_event_and_log() -> None:
-    event = {
-        "reason": "Unhealthy",
-        "count": 5,
-        "message": "Readiness probe failed: HTTP probe failed with statuscode: 503",
-    }
-    deployment = _workload("Deployment", {}, selector={"matchLabels": {"app": "web"}})
-    text = "\n".join(explain(FakeApi(pods=[CRASHING], events=[event]), deployment))
-    for part in ("pod web-x", "container app", "CrashLoopBackOff", "exit code 1", "shop@sha256:1", "restarted 3 times",
-                 "statuscode: 503", "5 times", "Error: no password"):  # fmt: skip
-        assert part in text, f"whoever reads it needs {part!r}:\n{text}"
-    assert "proxy" not in text, "a container that is well is no reason"
-
-
-def test_containers_that_ended_badly_are_problems_and_others_are_not() -> None:
-    def pod(state: dict[str, Any], ready: bool = False) -> dict[str, Any]:
-        return {"status": {"containerStatuses": [{"name": "c", "state": state, "ready": ready}]}}
-
-    assert "exit code 137" in container_problems(pod({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}))[0][1]
-    assert "not ready" in container_problems(pod({"running": {}}))[0][1]
-    assert container_problems(pod({"terminated": {"exitCode": 0}})) == []
-    assert container_problems(pod({"running": {}}, ready=True)) == []
+def test_a_stall_is_told_with_the_latest_warnings() -> None:
+    event = {"reason": "FailedCreate", "count": 5, "message": "exceeded quota: pods"}
+    api: Any = FakeApi(events=[event])
+    text = "\n".join(waiting.warnings(api, _workload("Deployment", {})))
+    assert text == "event FailedCreate (5 times): exceeded quota: pods"
 
 
 def test_an_explanation_that_fails_does_not_hide_the_failure() -> None:
-    broken = _workload("Deployment", {}, selector={"matchLabels": {"app": "web"}})
-    del broken["metadata"]["name"]
-    assert "no more is known" in explain(FakeApi(), broken)[0]
+    class Forbidding(FakeApi):
+        def list(self, api_version: str, kind: str, namespace: str | None, **query: str) -> Any:
+            raise ApiError(403, {}, "may not list events")
+
+    api: Any = Forbidding()
+    assert "no more is known" in waiting.warnings(api, _workload("Deployment", {}))[0]
 
 
 # --- the waits ----------------------------------------------------------------------------------------------------
@@ -345,3 +310,19 @@ def test_a_rollout_that_fails_after_this_change_fails_it_at_once():
     assert left_over_seconds(_stalled("10:00"), _stalled("10:05")) == 0, "it failed again, under this change"
     healthy = _workload("Deployment", DONE, replicas=2)
     assert left_over_seconds(healthy, _stalled("10:05")) == 0, "it was fine before this change"
+
+
+def test_what_a_killed_run_has_made_under_a_drawn_name_is_found_again_but_not_for_a_replacement() -> None:
+    urn = "urn:pulumi:dev::shop::kubernetes:apps/v1:StatefulSet::db"
+    made = _workload("StatefulSet", {})
+    drawn = {"annotations": {"pulumi.com/autonamed": "true"}, "managedFields": [{"manager": names.field_manager(urn)}]}
+    made["metadata"] = {**made["metadata"], **drawn, "name": "db-12345678"}
+    cluster = Cluster.__new__(Cluster)
+    cluster.list = lambda *_, **__: [_workload("StatefulSet", {}), made]
+    provider = KubernetesProvider(Host("127.0.0.1:1"))
+    provider._reached = cluster
+    new = {"metadata": {"namespace": "shop"}}
+    found = provider._orphan(urn, new, "apps/v1", "StatefulSet")
+    assert found == "db-12345678", "a second database behind the same Service would take half of the connections"
+    provider._recorded.add(urn)
+    assert provider._orphan(urn, new, "apps/v1", "StatefulSet") is None, "the old one must live until the new one does"
