@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from infra.settings.model import FORMS, SECRET_KEYS, Section, Settings
+from infra.settings.model import SECRET_KEYS, Section, Settings
+from infra.settings.values import FORMS
 
 
 @dataclass(frozen=True)

@@ -4,161 +4,42 @@ Keys are camelCase, as Pulumi writes them, and live under ``pxl:``. A field with
 table in ``infra/environments.py`` or must be set.
 """
 
-import ipaddress
-import re
-from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any
 
-from pxl_components import quantities
-from pxl_components.contracts import CONCEPTS
-from pxl_components.images import ImageReference
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
 
-_LEAST_MEMORY = 32 * 2**20
+from infra.settings.values import (
+    FOLDER,
+    AppPort,
+    Certificates,
+    Cidr,
+    Command,
+    Concept,
+    Cpu,
+    Digest,
+    DnsLabel,
+    EnvName,
+    HostName,
+    HttpPath,
+    Identifier,
+    Image,
+    LabelValue,
+    Memory,
+    Moment,
+    NodePort,
+    Port,
+    Repository,
+    Size,
+)
+
 SECRET_KEYS = ("databasePassword", "redisPassword", "jwtSecret", "appSecrets")
-
-
-def refuse(problem: str, remedy: str) -> PydanticCustomError:
-    """An error that carries its remedy to whoever presents it."""
-    return PydanticCustomError("refused", "{problem}", {"problem": problem, "remedy": remedy})
-
-
-def _digest(value: str) -> str:
-    if re.fullmatch(r"sha256:[0-9a-f]{64}", value):
-        return value
-    what = "is cut short or malformed" if value.startswith("sha256:") else "is a tag, not a digest"
-    raise refuse(what, "give the image's digest, sha256: and 64 hex digits, as the build printed it")
-
-
-def _image(value: str) -> str:
-    repository, at, digest = value.partition("@")
-    if not at:
-        raise refuse("names no digest", "write repository@sha256:<64 hex digits>; a tag can change under you")
-    _digest(digest)
-    if not repository or re.search(r":[^/]*$", repository):
-        raise refuse("carries a tag beside its digest", "leave the tag out: repository@sha256:<64 hex digits>")
-    if not _is_image(value):
-        raise refuse("names no repository", "write repository@sha256:<64 hex digits>, the path in lower case")
-    return value
-
-
-def _is_image(value: str) -> bool:
-    """Whether the components would take it: what they refuse would stop a deployment half-way."""
-    try:
-        ImageReference.parse(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _repository(value: str) -> str:
-    if "@" in value or re.search(r":[^/]*$", value):
-        raise refuse("is more than a repository", "leave tag and digest out; the digest goes into release.digest")
-    known = re.fullmatch(r"[a-z0-9.\-]+(:\d+)?(/[a-z0-9._\-]+)+", value)
-    if known is None or not _is_image(f"{value}@sha256:{'0' * 64}"):
-        raise refuse("is not a repository", "write registry/path in lower case, such as registry.example.com/pxl/app")
-    return value
-
-
-def _cidr(value: str) -> str:
-    try:
-        return str(ipaddress.ip_network(value))
-    except ValueError as error:
-        raise refuse(f"is not a CIDR block ({error})", "write one such as 203.0.113.0/24") from None
-
-
-def _cpu(value: str) -> str:
-    if re.fullmatch(r"[1-9]\d{0,5}m|[1-9]\d{0,2}(\.\d{1,3})?|0\.\d{1,3}", value) and value.strip("0."):
-        return value
-    raise refuse("is not a CPU quantity", 'write cores or millicores as a string, such as "250m" or "1"')
-
-
-def _bytes(value: str) -> str:
-    if re.fullmatch(r"[1-9]\d{0,6}(Ki|Mi|Gi|Ti)", value):
-        return value
-    raise refuse("is not a size", 'write a whole number with a binary unit, such as "256Mi" or "1Gi"')
-
-
-def _memory(value: str) -> str:
-    _bytes(value)
-    if quantities.parse(value) < _LEAST_MEMORY:
-        raise refuse("is too little for a Node process to start", "give at least 32Mi; an empty app takes 70Mi")
-    return value
-
-
-def _http_path(value: str) -> str:
-    if re.fullmatch(r"/[\w\-./]*", value):
-        return value
-    raise refuse("is not a URL path", "start it with / and leave host and query out, such as /ready")
-
-
-def _certificates(value: str) -> str:
-    """PEM of certificates and of nothing else: it ends in a ConfigMap that anybody in the namespace may read."""
-    text = re.sub(r"\s", "", re.sub(r"(?m)^#.*$", "", value))
-    if re.fullmatch(r"(-----BEGINCERTIFICATE-----[A-Za-z0-9+/=]+-----ENDCERTIFICATE-----)+", text):
-        return value
-    raise refuse("is no PEM of certificates", "write -----BEGIN CERTIFICATE----- and all that follows, without a key")
-
-
-def _moment(value: str) -> str:
-    # The engine hands on a moment without quotes in its own form: 2030-01-31 12:00:00 +0000 UTC.
-    value = re.sub(r"^(\S+) (\S+) ([+-]\d{4}) [A-Z]+$", r"\1T\2\3", value)
-    try:
-        known = datetime.fromisoformat(value)
-    except ValueError:
-        known = None
-    if known is None or known.tzinfo is None:
-        raise refuse("is no moment in time", "write it with its time zone, such as 2030-01-31T12:00:00Z")
-    return value
 
 
 def _replicas(value: Any) -> Any:
     """``3`` means three, always."""
     return {"min": value, "max": value} if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _concept(value: str) -> str:
-    if value in CONCEPTS:
-        return value
-    raise refuse("is not a concept of the environment contract", f"choose from: {', '.join(CONCEPTS)}")
-
-
-Concept = Annotated[str, AfterValidator(_concept)]
-DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
-_ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
-_HOST_NAME = r"^[A-Za-z0-9]([A-Za-z0-9.\-]{0,251}[A-Za-z0-9])?$"
-_IDENTIFIER = r"^[a-z_][a-z0-9_]{0,62}$"
-LABEL_VALUE = r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
-_FOLDER = r"^/[^\s?#]*$"
-FORMS = {
-    DNS_LABEL: "lower-case letters, digits and hyphens, at most 63",
-    _ENV_NAME: "letters, digits and underscores, no digit first",
-    _HOST_NAME: "a DNS name or an address, without scheme, port or path",
-    _IDENTIFIER: "lower-case letters, digits and underscores, no digit first, at most 63",
-    _FOLDER: "an absolute path without spaces, ? and #",
-    LABEL_VALUE: "letters, digits, hyphens, dots and underscores, at most 63",
-}
-"""Each pattern in words, for messages."""
-
-Port = Annotated[int, Field(ge=1, le=65535)]
-AppPort = Annotated[int, Field(ge=1024, le=65535)]  # below, a process needs a capability
-NodePort = Annotated[int, Field(ge=30000, le=32767)]
-DnsLabel = Annotated[str, Field(pattern=DNS_LABEL)]
-EnvName = Annotated[str, Field(pattern=_ENV_NAME)]
-HostName = Annotated[str, Field(pattern=_HOST_NAME)]
-Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
-LabelValue = Annotated[str, Field(pattern=LABEL_VALUE)]
-Digest = Annotated[str, AfterValidator(_digest)]
-Image = Annotated[str, AfterValidator(_image)]
-Repository = Annotated[str, AfterValidator(_repository)]
-Cidr = Annotated[str, AfterValidator(_cidr)]
-HttpPath = Annotated[str, AfterValidator(_http_path)]
-Certificates = Annotated[str, AfterValidator(_certificates)]
-Moment = Annotated[str, AfterValidator(_moment)]
-Command = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 
 
 class Section(BaseModel):
@@ -280,7 +161,7 @@ class App(Section):
     )
     env: dict[EnvName, str] = Field(default_factory=dict, description="further environment variables, not secret")
     empty_env_file: bool = Field(False, description="mount an empty .env in the working directory")
-    workdir: Annotated[str, Field(pattern=_FOLDER)] = Field("/app", description="the image's working directory")
+    workdir: Annotated[str, Field(pattern=FOLDER)] = Field("/app", description="the image's working directory")
     cluster_workers: Annotated[int, Field(ge=1, le=32)] | None = Field(
         None, description="processes of Node cluster in a pod; 1 gives an app without signal handlers a graceful end"
     )
@@ -297,9 +178,9 @@ class Replicas(Section):
 class Resources(Section):
     """What one pod asks for. Memory is request and limit; CPU has no limit, because throttling breaks drains."""
 
-    cpu: Annotated[str, AfterValidator(_cpu)] = Field(description="cores or millicores")
-    memory: Annotated[str, AfterValidator(_memory)] = Field(description="request and limit")
-    ephemeral_storage: Annotated[str, AfterValidator(_bytes)] = Field("256Mi", description="request and limit")
+    cpu: Cpu = Field(description="cores or millicores")
+    memory: Memory = Field(description="request and limit")
+    ephemeral_storage: Size = Field("256Mi", description="request and limit")
 
 
 class Workload(Section):
@@ -398,7 +279,7 @@ class Registry(Section):
 
     kind: RegistryKind = Field(description="cluster: a small registry beside the app; none: it exists elsewhere")
     node_port: NodePort = Field(30500, description="port of every node at which it answers")
-    storage: Annotated[str, AfterValidator(_bytes)] = Field("4Gi", description="space for images at most")
+    storage: Size = Field("4Gi", description="space for images at most")
 
 
 class Egress(Section):

@@ -13,7 +13,8 @@ import yaml
 from infra.settings import app_secrets
 from infra.settings.load import check, load
 from infra.settings.mistakes import Mistake, SettingsError, nearest, path_of
-from infra.settings.model import DNS_LABEL, LABEL_VALUE, SECRET_KEYS, Settings
+from infra.settings.model import SECRET_KEYS, Settings
+from infra.settings.values import DNS_LABEL, LABEL_VALUE
 
 _PROJECT = "pxl:"
 _FOREIGN_NAMESPACES = ("pulumi", "kubernetes", "random", "aws")
