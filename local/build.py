@@ -1,4 +1,4 @@
-"""Builds the Go programs of the platform: the engine, Kubernetes, CoreDNS and the node's first process.
+"""Builds the Go programs of the platform: engine, Kubernetes, CoreDNS, the first process and the policy agent.
 
 Each is a Go module of this repository, built once per content of its lock and shared by every checkout.
 """
@@ -55,6 +55,7 @@ TOOLS = {
         stamps=(f"{_KUBERNETES}.gitVersion=v1.36.3", f"{_KUBERNETES}.gitMajor=1", f"{_KUBERNETES}.gitMinor=36"),
     ),
     "coredns": Tool("local/tools/coredns", "about 2 min the first time", packages=(".",)),
+    "policies": Tool("local/node/policies", "about 1 min the first time", packages=(".",)),
     "init": Tool("local/node/init", "some seconds the first time", packages=("./...",)),
 }
 

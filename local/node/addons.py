@@ -1,4 +1,4 @@
-"""What runs in the cluster before anything of the user's: CoreDNS, and what the API server may ask of the kubelet."""
+"""What runs in the cluster before anything of the user's: CoreDNS, and who may ask what of whom."""
 
 import time
 from typing import Any
@@ -9,6 +9,9 @@ from operations.console import Step
 from operations.errors import Problem
 
 _NAMESPACE = "kube-system"
+_RBAC = "rbac.authorization.k8s.io/v1"
+POLICY_LEASE = "pxl-network-policies"
+"""The Lease in kube-system that is renewed while NetworkPolicies are enforced."""
 _DNS_SECONDS = 90.0
 _PORT = 53
 
@@ -28,10 +31,34 @@ _COREFILE = """.:53 {
 """
 
 
+def allow(layout: Layout) -> None:
+    """Gives the node's own parts the rights that they need beyond those that Kubernetes gives them."""
+    for manifest in (*kubelet_access(), *policy_agent_access()):
+        api.apply(layout, manifest)
+
+
 def kubelet_access() -> list[dict[str, Any]]:
     """What lets ``kubectl logs`` and ``exec`` pass from the API server to the kubelet."""
     subject = {"kind": "User", "name": "kube-apiserver-kubelet-client", "apiGroup": "rbac.authorization.k8s.io"}
     return [_binding("pxl:kubelet-api-admin", "system:kubelet-api-admin", subject)]
+
+
+def policy_agent_access() -> list[dict[str, Any]]:
+    """What the agent that enforces NetworkPolicies may read, and the one object that it keeps."""
+    subject = {"kind": "User", "name": "pxl:network-policies", "apiGroup": "rbac.authorization.k8s.io"}
+    reads = [
+        {"apiGroups": [""], "resources": ["pods", "namespaces"], "verbs": ["list", "watch"]},
+        {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": ["list", "watch"]},
+    ]
+    leases = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
+    keeps = [{**leases, "verbs": ["create"]}, {**leases, "resourceNames": [POLICY_LEASE], "verbs": ["get", "update"]}]
+    name = "pxl:network-policies"
+    return [
+        _role("ClusterRole", name, reads),
+        _binding(name, name, subject),
+        _role("Role", name, keeps),
+        _binding(name, name, subject, role_kind="Role"),
+    ]
 
 
 def coredns(image: str) -> list[dict[str, Any]]:
@@ -41,15 +68,9 @@ def coredns(image: str) -> list[dict[str, Any]]:
         {"apiGroups": [""], "resources": ["services", "namespaces", "pods"], "verbs": ["list", "watch"]},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
     ]
-    role = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": "system:coredns"},
-        "rules": rules,
-    }
     return [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _named("coredns")},
-        role,
+        _role("ClusterRole", "system:coredns", rules),
         _binding("system:coredns", "system:coredns", account),
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _named("coredns"), "data": {"Corefile": _COREFILE}},
         _service(),
@@ -105,14 +126,22 @@ def _named(name: str) -> dict[str, Any]:
     return {"name": name, "namespace": _NAMESPACE, "labels": {"k8s-app": "kube-dns"}}
 
 
-def _binding(name: str, role: str, subject: dict[str, str]) -> dict[str, Any]:
+def _role(kind: str, name: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"apiVersion": _RBAC, "kind": kind, "metadata": _scoped(kind, name), "rules": rules}
+
+
+def _binding(name: str, role: str, subject: dict[str, str], role_kind: str = "ClusterRole") -> dict[str, Any]:
     return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "apiVersion": _RBAC,
+        "kind": f"{role_kind}Binding",
+        "metadata": _scoped(role_kind, name),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role_kind, "name": role},
         "subjects": [subject],
     }
+
+
+def _scoped(kind: str, name: str) -> dict[str, str]:
+    return {"name": name} if kind == "ClusterRole" else {"name": name, "namespace": _NAMESPACE}
 
 
 def _service() -> dict[str, Any]:

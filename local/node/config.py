@@ -8,6 +8,7 @@ from typing import Any
 
 from local.node.layout import (
     API_PORT,
+    CNI_INSIDE,
     CONFIG_INSIDE,
     DATA_INSIDE,
     DNS_IP,
@@ -15,6 +16,7 @@ from local.node.layout import (
     NODE_NAME,
     PAUSE_IMAGE,
     PKI_INSIDE,
+    POD_BRIDGE,
     POD_NETWORK,
     REGISTRY,
     Layout,
@@ -22,6 +24,7 @@ from local.node.layout import (
 from local.paths import write
 
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
+POLICIES_PLUGIN = "pxl-policies"
 _INSIDE_SERVER = f"https://127.0.0.1:{API_PORT}"
 _KUBELET = "kubelet.config.k8s.io/v1beta1"
 
@@ -41,7 +44,7 @@ It is shown files with these values in their place, and so has nothing to change
 
 def ensure(layout: Layout) -> None:
     """Writes what the daemons read. The certificates exist already."""
-    for name in ("admin", "controller-manager", "scheduler", "kubelet", "proxy"):
+    for name in ("admin", "controller-manager", "scheduler", "kubelet", "proxy", "policies"):
         text = kubeconfig(layout.pki, name, _INSIDE_SERVER, "node")
         write(layout.config / f"{name}.kubeconfig", text)
     for name, content in files().items():
@@ -168,7 +171,7 @@ def _proxy() -> dict[str, Any]:
 def _network() -> dict[str, Any]:
     bridge = {
         "type": "bridge",
-        "bridge": "cni0",
+        "bridge": POD_BRIDGE,
         "isGateway": True,
         "ipMasq": True,
         "hairpinMode": True,
@@ -181,7 +184,9 @@ def _network() -> dict[str, Any]:
         },
     }
     portmap = {"type": "portmap", "capabilities": {"portMappings": True}}
-    return {"cniVersion": "0.4.0", "name": "pxl", "plugins": [bridge, portmap]}
+    # Last, because it waits until what the others have made is isolated.
+    policies = {"type": POLICIES_PLUGIN}
+    return {"cniVersion": "0.4.0", "name": "pxl", "plugins": [bridge, portmap, policies]}
 
 
 _CONTAINERD = f"""version = 2
@@ -201,7 +206,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
   # Profiles would have to be loaded into the host's kernel.
   disable_apparmor = true
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = "{CNI_INSIDE}"
     conf_dir = "{CONFIG_INSIDE}/cni"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"

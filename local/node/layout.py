@@ -16,6 +16,9 @@ POD_NETWORK = "10.244.0.0/24"
 API_PORT = 6443
 """The API server's port inside; the host reaches it through a forwarded port of 127.0.0.1."""
 APP_NODE_PORT = 30080
+POD_BRIDGE = "cni0"
+OUTSIDE_ADDRESSES = ("169.254.169.254", "203.0.113.10")
+"""What answers beyond the node: where clouds keep their metadata service, and an address of the outside (RFC 5737)."""
 REGISTRY = "localhost:5000"
 PAUSE_IMAGE = f"{REGISTRY}/pxl/pause:1"
 
@@ -23,6 +26,9 @@ CONFIG_INSIDE = "/etc/pxl"
 PKI_INSIDE = f"{CONFIG_INSIDE}/pki"
 LOG_INSIDE = "/var/log/pxl"
 TOOLS_INSIDE = "/opt/pxl/bin"
+POLICIES_INSIDE = "/opt/pxl/policies"
+OUTSIDE_INSIDE = "/opt/pxl/outside"
+CNI_INSIDE = "/usr/lib/cni"
 DATA_INSIDE = {
     "etcd": "/var/lib/etcd",
     "containerd": "/var/lib/containerd",

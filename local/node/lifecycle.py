@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import build
-from local.node import addons, api, cgroups, config, host, pki, ports, record, rootfs, sandbox, spec, wait
+from local.node import addons, cgroups, config, host, pki, ports, record, rootfs, sandbox, spec, wait
 from local.node.layout import Layout
 from local.paths import State, cache_dir
 from operations.console import say, step
@@ -135,14 +134,13 @@ def up(state: State, *, app_port: int | None = None) -> Node:
     """
     host.require()
     host.require_plain(state.folder, cache_dir())
-    tools, root = build.tool("kubernetes"), rootfs.ensure()
-    build.tool("init")
+    programs, root = spec.Programs.built(), rootfs.ensure()
     layout = Layout(state)
     layout.make()
     port = ports.wanted_app_port(ports.read(layout.ports), app_port)
     pki.ensure(layout.pki)
     config.ensure(layout)
-    wanted = _specification(layout, tools, root, port)
+    wanted = _specification(layout, programs, root, port)
     found = record.read(layout.record)
     if found and found.alive and found.fingerprint == wanted["fingerprint"]:
         since = 0.0
@@ -150,17 +148,18 @@ def up(state: State, *, app_port: int | None = None) -> Node:
         found, since = _start(layout, wanted, port, replaced=bool(found and found.alive)), time.time()
     node = Node(state, found.pid, port)
     if since == 0.0 and wait.node_state(layout)[0]:
+        # A run that was interrupted here left a node that is Ready and lacks them.
+        addons.allow(layout)
         return node
     with step("starting the node", hint="about 20 s") as current:
         wait.for_daemons(layout, found, current)
-        for manifest in addons.kubelet_access():
-            api.apply(layout, manifest)
+        addons.allow(layout)
         wait.for_node(layout, found, since, current)
     return node
 
 
-def _specification(layout: Layout, tools: Path, root: Path, port: int) -> dict[str, Any]:
-    wanted = spec.sandbox(layout, root, tools, cgroups.required())
+def _specification(layout: Layout, programs: spec.Programs, root: Path, port: int) -> dict[str, Any]:
+    wanted = spec.sandbox(layout, root, programs, cgroups.required())
     wanted["app_port"] = port
     return {**wanted, "fingerprint": spec.fingerprint({**wanted, "init": sandbox.program()}, layout.config)}
 

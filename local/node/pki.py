@@ -79,6 +79,7 @@ IDENTITIES = (
     Identity("kubelet", f"system:node:{NODE_NAME}", organization="system:nodes"),
     Identity("kubelet-server", NODE_NAME, names=(NODE_NAME,), addresses=(NODE_IP,)),
     Identity("proxy", "system:kube-proxy"),
+    Identity("policies", "pxl:network-policies"),
 )
 
 

@@ -2,20 +2,28 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local import build as builds
 from local.node import cgroups
-from local.node.config import CONTAINERD_SOCKET, KERNEL_SETTINGS
+from local.node.config import CONTAINERD_SOCKET, KERNEL_SETTINGS, POLICIES_PLUGIN
 from local.node.layout import (
     API_PORT,
     APP_NODE_PORT,
+    CNI_INSIDE,
     CONFIG_INSIDE,
     DATA_INSIDE,
     LOG_INSIDE,
     NODE_IP,
     NODE_NAME,
+    OUTSIDE_ADDRESSES,
+    OUTSIDE_INSIDE,
     PKI_INSIDE,
+    POD_BRIDGE,
+    POD_NETWORK,
+    POLICIES_INSIDE,
     REGISTRY,
     SERVICE_NETWORK,
     TOOLS_INSIDE,
@@ -23,6 +31,9 @@ from local.node.layout import (
 )
 from local.paths import cache_dir
 
+_OUTSIDE, _NODE_SIDE, _OUTER_SIDE = "outside", "10.242.0.1", "10.242.0.2"
+_OUTSIDE_PORTS = (80, 443)
+_POLICIES_SOCKET = "/run/pxl-policies.sock"
 ETCD = "http://127.0.0.1:2379"
 KUBERNETES_PROGRAMS = (
     "kube-apiserver",
@@ -32,18 +43,43 @@ KUBERNETES_PROGRAMS = (
     "kube-proxy",
     "kubectl",
 )
+_BEFORE_PODS = ["kube-apiserver", "containerd", "network-policies"]
 FORWARD_TARGETS = (f"127.0.0.1:{API_PORT}", f"{NODE_IP}:{APP_NODE_PORT}")
 """Where the sockets of ``ports.claim`` lead, in their order."""
 _CERTIFICATES = ("/etc/ssl/certs", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates")
 
 
-def sandbox(layout: Layout, root: Path, tools: Path, hierarchies: list[cgroups.Hierarchy]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Programs:
+    """What the node runs that is built here.
+
+    Args:
+        kubernetes: The folder with the Kubernetes programs.
+        policies: The agent that enforces NetworkPolicies, which is a CNI plugin, too.
+        outside: What answers beyond the node.
+    """
+
+    kubernetes: Path
+    policies: Path
+    outside: Path
+
+    @classmethod
+    def built(cls) -> "Programs":
+        """The programs of this checkout, built if they are not in the cache.
+
+        Raises:
+            Problem: See ``build.tool``.
+        """
+        return cls(builds.tool("kubernetes"), builds.tool("policies") / "policies", builds.tool("init") / "outside")
+
+
+def sandbox(layout: Layout, root: Path, programs: Programs, hierarchies: list[cgroups.Hierarchy]) -> dict[str, Any]:
     """The specification of a node's sandbox.
 
     Args:
         layout: Where the node's files are.
         root: The cached root file system.
-        tools: The folder with the built Kubernetes programs.
+        programs: What is built here and shown inside.
         hierarchies: The machine's cgroup hierarchies.
     """
     return {
@@ -52,13 +88,14 @@ def sandbox(layout: Layout, root: Path, tools: Path, hierarchies: list[cgroups.H
         "status": f"{DATA_INSIDE['status']}/status.json",
         "log": str(layout.log / "init.log"),
         "root": overlay(root, layout.folder / "overlay"),
-        "binds": _binds(layout, tools),
+        "binds": _binds(layout, programs),
         "cgroups": [{"mount": h.mount, "type": h.kind, "options": h.options} for h in hierarchies],
         "cgroup_name": layout.cgroup_name,
         "sysctls": {
             "net/ipv4/ip_forward": "1",
             # Lets the iptables rules of kube-proxy and of network policies see what pods say to each other.
             "net/bridge/bridge-nf-call-iptables": "1",
+            "net/bridge/bridge-nf-call-ip6tables": "1",
         },
         "setup": _setup(),
         "processes": processes(),
@@ -115,7 +152,7 @@ def same_path(layout: Layout) -> list[dict[str, Any]]:
     return [bind(path, path) for path in (cache_dir(), layout.state.folder)]
 
 
-def _binds(layout: Layout, tools: Path) -> list[dict[str, Any]]:
+def _binds(layout: Layout, programs: Programs) -> list[dict[str, Any]]:
     return [
         bind(layout.config, CONFIG_INSIDE, read_only=True),
         *(
@@ -123,7 +160,10 @@ def _binds(layout: Layout, tools: Path) -> list[dict[str, Any]]:
             for name in ("hosts", "resolv.conf", "machine-id")
         ),
         bind(layout.log, LOG_INSIDE),
-        bind(tools, TOOLS_INSIDE, read_only=True),
+        bind(programs.kubernetes, TOOLS_INSIDE, read_only=True),
+        bind(programs.policies, POLICIES_INSIDE, read_only=True),
+        bind(programs.policies, f"{CNI_INSIDE}/{POLICIES_PLUGIN}", read_only=True),
+        bind(programs.outside, OUTSIDE_INSIDE, read_only=True),
         *(bind(layout.data(name), inside) for name, inside in DATA_INSIDE.items()),
         *_kernel_settings(layout),
         *same_path(layout),
@@ -142,6 +182,23 @@ def _setup() -> list[list[str]]:
         ["ip", "address", "add", f"{NODE_IP}/32", "dev", "lo"],
         # What the node itself sends to a Service needs a route before kube-proxy's rules see it.
         ["ip", "route", "add", SERVICE_NETWORK, "dev", "lo", "src", NODE_IP],
+        *_outside(),
+    ]
+
+
+def _outside() -> list[list[str]]:
+    """A second network behind the node's, so that there is something that pods must not reach."""
+    inside = ["ip", "-netns", _OUTSIDE]
+    return [
+        ["ip", "netns", "add", _OUTSIDE],
+        ["ip", "link", "add", _OUTSIDE, "type", "veth", "peer", "name", "node", "netns", _OUTSIDE],
+        ["ip", "address", "add", f"{_NODE_SIDE}/30", "dev", _OUTSIDE],
+        ["ip", "link", "set", _OUTSIDE, "up"],
+        [*inside, "address", "add", f"{_OUTER_SIDE}/30", "dev", "node"],
+        *([*inside, "address", "add", f"{address}/32", "dev", "lo"] for address in OUTSIDE_ADDRESSES),
+        *([*inside, "link", "set", device, "up"] for device in ("lo", "node")),
+        [*inside, "route", "add", "default", "via", _NODE_SIDE],
+        *(["ip", "route", "add", f"{address}/32", "via", _OUTER_SIDE] for address in OUTSIDE_ADDRESSES),
     ]
 
 
@@ -155,7 +212,10 @@ def processes() -> list[dict[str, Any]]:
         _process("kube-controller-manager", _manager(), ["kube-apiserver"], http="https://127.0.0.1:10257/healthz"),
         _process("kube-scheduler", _scheduler(), ["kube-apiserver"], http="https://127.0.0.1:10259/healthz"),
         _process("kube-proxy", _proxy(), ["kube-apiserver"], http="http://127.0.0.1:10256/healthz"),
-        _process("kubelet", _kubelet(), ["kube-apiserver", "containerd"], http="http://127.0.0.1:10248/healthz"),
+        _process("network-policies", _policies(), ["kube-apiserver"], unix=_POLICIES_SOCKET),
+        _process("outside", _beyond(), tcp=f"{OUTSIDE_ADDRESSES[0]}:{_OUTSIDE_PORTS[0]}"),
+        # Last: no pod may run before there is what isolates it.
+        _process("kubelet", _kubelet(), _BEFORE_PODS, http="http://127.0.0.1:10248/healthz"),
     ]
 
 
@@ -248,6 +308,15 @@ def _scheduler() -> list[str]:
 
 def _proxy() -> list[str]:
     return ["kube-proxy", f"--config={CONFIG_INSIDE}/proxy.json"]
+
+
+def _policies() -> list[str]:
+    return [POLICIES_INSIDE, "agent", f"{CONFIG_INSIDE}/policies.kubeconfig", POD_BRIDGE, POD_NETWORK]
+
+
+def _beyond() -> list[str]:
+    places = [f"{address}:{port}" for address in OUTSIDE_ADDRESSES for port in _OUTSIDE_PORTS]
+    return ["nsenter", f"--net=/run/netns/{_OUTSIDE}", "--", OUTSIDE_INSIDE, *places]
 
 
 def _kubelet() -> list[str]:

@@ -1,6 +1,7 @@
 """Checks of a cluster: reachable, of a version that fits, and with what the settings ask for."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import kubernetes
@@ -21,6 +22,7 @@ _ENFORCING = {
     "kube-router": "kube-router", "ovnkube": "OVN-Kubernetes", "ovs-ovn": "Kube-OVN", "azure-npm": "Azure NPM",
     "anetd": "GKE Dataplane V2", "kube-network-policies": "kube-network-policies", "kindnet": "kindnet",
 }  # fmt: skip
+_NODE_AGENT_LEASE = "pxl-network-policies"
 _SILENT = {"flannel": "Flannel"}
 
 
@@ -138,13 +140,25 @@ def network_policies(subject: Subject) -> Finding | None:
     cluster = subject.cluster
     if cluster is None:
         return None
-    if re.fullmatch(r"pxl-[0-9a-f]{8}", cluster.name):
-        return warn("the embedded node stores NetworkPolicies but does not enforce them", "test isolation elsewhere")
     try:
+        lease = cluster.get(f"/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/{_NODE_AGENT_LEASE}")
+        if lease is not None:
+            return judge_node_agent(lease["spec"], datetime.now(UTC))
         found = cluster.get("/apis/apps/v1/daemonsets") or {}
     except _UNREACHABLE as error:
         return _unknown(cluster, error)
     return judge_plugin([one["metadata"]["name"] for one in found.get("items", [])], found.get("items", []))
+
+
+def judge_node_agent(lease: dict[str, Any], now: datetime) -> Finding:
+    """Whether the agent of an embedded node is at work: it renews its lease for as long as its rules are in force."""
+    age = (now - datetime.fromisoformat(lease["renewTime"])).total_seconds()
+    if age > lease["leaseDurationSeconds"]:
+        return fail(
+            f"the embedded node's agent has not said for {age:.0f} s that they are enforced",
+            "make status; then see network-policies.log in node/log of the state folder",
+        )
+    return ok("enforced by the embedded node's agent")
 
 
 def judge_plugin(names: list[str], daemon_sets: list[dict[str, Any]]) -> Finding:

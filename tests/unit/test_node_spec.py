@@ -16,6 +16,8 @@ HYBRID = [
     cgroups.Hierarchy("/sys/fs/cgroup/unified", "cgroup2", ""),
 ]
 
+PROGRAMS = spec.Programs(Path("/cache/tools"), Path("/cache/policies"), Path("/cache/outside"))
+
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
@@ -25,7 +27,7 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def wanted(layout: Layout) -> dict[str, Any]:
-    return spec.sandbox(layout, Path("/cache/root"), Path("/cache/tools"), HYBRID)
+    return spec.sandbox(layout, Path("/cache/root"), PROGRAMS, HYBRID)
 
 
 def test_no_daemon_waits_for_one_that_starts_later() -> None:

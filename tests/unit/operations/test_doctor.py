@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -311,6 +312,16 @@ def test_a_network_plugin_is_known_to_enforce_policies_or_not(names: list[str], 
     found = cluster.judge_plugin(names, [{"metadata": {"name": name}} for name in names])
     assert found[0] is level
     assert words in found[1]
+
+
+@pytest.mark.parametrize(("age", "level"), [(5, Level.OK), (31, Level.FAIL)])
+def test_the_embedded_node_enforces_policies_for_as_long_as_its_agent_says_so(age: int, level: Level) -> None:
+    renewed = datetime.now(UTC) - timedelta(seconds=age)
+    path = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/pxl-network-policies"
+    lease = {"spec": {"renewTime": renewed.isoformat(), "leaseDurationSeconds": 30}}
+    found = cluster.network_policies(of(Answering({path: lease})))
+    assert found is not None
+    assert found[0] is level, "an agent that has fallen silent may have left the rules of yesterday"
 
 
 def test_a_refused_question_is_a_warning() -> None:
