@@ -79,9 +79,13 @@ def prove_isolation(
         Problem: If the settings, the engine or the cluster do not allow it.
     """
     path = project.settings_file(stack, file)
-    deployment = _deployment(project, stack, path, read_yaml(path).get("config") or {}, explicit=file is not None)
-    if options.kubeconfig is None and options.context is None:
-        options = replace(options, kubeconfig=deployment.kubeconfig, context=deployment.context)
+    config = read_yaml(path).get("config") or {}
+    deployment = _deployment(project, stack, path, config, explicit=file is not None)
+    kubeconfig = options.kubeconfig or deployment.kubeconfig
+    named = options.context or setting(config, "pxl:kubernetes.context")
+    # The user's own current context is meant only where nothing else is named, as in `up`.
+    context = named or (None if options.kubeconfig else deployment.context)
+    options = replace(options, kubeconfig=kubeconfig, context=context)
     declared = from_file(links) if links else from_outputs(stack, deploy.outputs(deployment))
     command = f"pxlctl proof isolation {stack} --markdown {page}"
     return isolation.run(stack, declared, options, command=command, page=page, as_json=as_json)

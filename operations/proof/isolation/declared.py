@@ -33,6 +33,12 @@ class Addresses(_Model):
     host: str | None = None
     """The name that clients use, where there is one."""
 
+    @property
+    def hosts(self) -> list[str]:
+        """What can be connected to: the name, else the ranges that are single addresses."""
+        single = [str(cidr.network_address) for cidr in self.cidrs if cidr.num_addresses == 1]
+        return [self.host] if self.host else single
+
 
 class Link(_Model):
     """One way that is open on its ports: ``egress`` out of ``here``, ``ingress`` into ``there``."""

@@ -11,6 +11,8 @@ from ipaddress import ip_address
 from operations.proof.isolation.declared import Addresses, Declared, Link, Pods, Side
 from operations.proof.isolation.model import Place, Target
 
+_ANYBODY = "0.0.0.0/0"
+
 
 class Meant(Enum):
     """What is meant to happen."""
@@ -73,16 +75,29 @@ def _closed(place: Place, declared: Declared) -> bool:
     return bool(place.pod) and place.namespace == declared.namespace and not place.host_network
 
 
+def opens(link: Link, side: Side, source: Place, target: Target) -> bool:
+    """Whether a link opens one side of a connection."""
+    if side not in link.opens or target.port not in link.ports:
+        return False
+    here = _is(link.here, source, source.address, anybody=side == "ingress")
+    return here and _is(link.there, target.place, target.address)
+
+
+def can_be_tried(link: Link, declared: Declared) -> bool:
+    """Whether a proof has both ends of a link: a caller that it can be, and something that has an address."""
+    caller = (
+        link.here.namespace == declared.namespace
+        if isinstance(link.here, Pods)
+        else _ANYBODY in map(str, link.here.cidrs)
+    )
+    return caller and (isinstance(link.there, Pods) or bool(link.there.hosts))
+
+
 def _way(side: Side, source: Place, target: Target, declared: Declared) -> Link | None:
-    for link in declared.links:
-        if side not in link.opens or target.port not in link.ports:
-            continue
-        if _is(link.here, source, anybody=side == "ingress") and _is(link.there, target.place):
-            return link
-    return None
+    return next((link for link in declared.links if opens(link, side, source, target)), None)
 
 
-def _is(end: Pods | Addresses, place: Place, *, anybody: bool = False) -> bool:
+def _is(end: Pods | Addresses, place: Place, address: str, *, anybody: bool = False) -> bool:
     """Whether a place is what an end of a link names.
 
     ``0.0.0.0/0`` as a caller is anybody, pods and IPv6 clients too: that is how the components declare it.
@@ -90,9 +105,9 @@ def _is(end: Pods | Addresses, place: Place, *, anybody: bool = False) -> bool:
     if isinstance(end, Pods):
         inside = bool(place.pod) and not place.host_network and place.namespace == end.namespace
         return inside and end.labels.items() <= place.labels.items()
-    if anybody and any(str(cidr) == "0.0.0.0/0" for cidr in end.cidrs):
+    if anybody and _ANYBODY in map(str, end.cidrs):
         return True
-    if not place.address:
+    if not address:
         return False
-    address = ip_address(place.address)
-    return any(address in cidr for cidr in end.cidrs) and not any(address in hole for hole in end.holes)
+    known = ip_address(address)
+    return any(known in cidr for cidr in end.cidrs) and not any(known in hole for hole in end.holes)

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from operations.proof.isolation.declared import Declared
-from operations.proof.isolation.expectation import Expectation, Meant, expect
+from operations.proof.isolation.declared import Declared, Link
+from operations.proof.isolation.expectation import Expectation, Meant, can_be_tried, expect, opens
 from operations.proof.isolation.model import Kind, Outcome, Pair, Place, Target, Try
 
 
@@ -67,7 +67,7 @@ class Judge:
         declared: What the program declares.
         pairs: Every source with every target.
         tried: What came of each connection that could be tried.
-        deaf: Targets that cannot listen, and why.
+        deaf: Places and ports where nothing listens, and why.
         mute: Sources that cannot try anything, and why.
         ceased: Targets that somebody reached at first and nobody in the end.
     """
@@ -78,7 +78,7 @@ class Judge:
         pairs: Sequence[Pair],
         tried: Mapping[Pair, Try],
         *,
-        deaf: Mapping[Target, str] | None = None,
+        deaf: Mapping[tuple[Place, int], str] | None = None,
         mute: Mapping[Place, str] | None = None,
         ceased: Collection[Target] = (),
     ) -> None:
@@ -125,8 +125,8 @@ class Judge:
 
     def _hollow(self, target: Target) -> str:
         """Why a target's silence shows nothing; "" if it shows something."""
-        if target in self._deaf:
-            return f"nothing listens there: {self._deaf[target]}"
+        if why := self._deaf.get((target.place, target.port)):
+            return f"nothing listens there: {why}"
         if target not in self._answering:
             return "it answers nobody, so that silence shows nothing"
         return "it stopped answering while the proof ran" if target in self._ceased else ""
@@ -180,6 +180,11 @@ class Proof:
         sources = {one.source.kind for one in self.judged}
         return [
             *self.missing,
+            *(
+                f"link {link.name}: nothing came through it"
+                for link in self._unused()
+                if can_be_tried(link, self.declared)
+            ),
             *(["no connection was tried"] if not self.connections else []),
             *(
                 []
@@ -189,6 +194,20 @@ class Proof:
             *([] if Verdict.BLOCKED in verdicts else ["nothing was blocked"]),
             *([] if Kind.STACK in sources else ["no pod of the stack was a source"]),
             *([] if Kind.STRANGER in sources else ["no pod that is not of the stack was a source"]),
+        ]
+
+    @property
+    def untried(self) -> list[str]:
+        """The links that no connection of a proof can use, such as one to a range of addresses."""
+        return [link.name for link in self._unused() if not can_be_tried(link, self.declared)]
+
+    def _unused(self) -> list[Link]:
+        """The links that let nothing through here: their pods may not run, and then no cell of a table says so."""
+        reached = [(one.source, one.target) for one in self.judged if one.verdict is Verdict.REACHED]
+        return [
+            link
+            for link in self.declared.links
+            if not any(opens(link, side, source, target) for side in link.opens for source, target in reached)
         ]
 
     @property

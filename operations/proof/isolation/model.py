@@ -1,7 +1,7 @@
 """What is tried, from where, and what came of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 UNDECLARED_MARK = "*"
@@ -27,6 +27,7 @@ class Place:
         pod: The pod's name; "" for what is no pod.
         labels: The pod's labels.
         address: Its address; "" where only a name is known.
+        more_addresses: Its addresses of the other family, where a cluster has both.
         node: The node that the pod runs on, or that this is.
         host_network: Whether the pod has the network of its node.
         container: The container to run something in; "" where nothing is run.
@@ -38,6 +39,7 @@ class Place:
     pod: str = ""
     labels: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
     address: str = ""
+    more_addresses: tuple[str, ...] = ()
     node: str = ""
     host_network: bool = False
     container: str = ""
@@ -55,6 +57,7 @@ class Target:
     Attributes:
         place: Where it is.
         port: The TCP port.
+        other_address: One of the place's other addresses, to be tried instead of the first.
         lookup: A name to resolve instead of a connection; ``answers`` are the addresses that are right.
         answers: See ``lookup``.
         declared: False for a port that listens only for the proof.
@@ -63,10 +66,16 @@ class Target:
 
     place: Place
     port: int
+    other_address: str = ""
     lookup: str = ""
     answers: frozenset[str] = frozenset()
     declared: bool = True
     required: bool = True
+
+    @property
+    def address(self) -> str:
+        """Where a connection goes."""
+        return self.other_address or self.place.address
 
     @property
     def label(self) -> str:
@@ -78,7 +87,14 @@ class Target:
     @property
     def name(self) -> str:
         """For people: the place and the port."""
-        return f"{self.place.name}, name {self.lookup}" if self.lookup else f"{self.place.name}:{self.port}"
+        where = f"{self.place.name} [{self.other_address}]" if self.other_address else self.place.name
+        return f"{where}, name {self.lookup}" if self.lookup else f"{where}:{self.port}"
+
+
+def on_every_address(target: Target) -> list[Target]:
+    """The target as it is, and on each of its place's other addresses: policies are known to forget a family."""
+    others = () if target.lookup else target.place.more_addresses
+    return [target, *(replace(target, other_address=one) for one in others)]
 
 
 class Outcome(Enum):

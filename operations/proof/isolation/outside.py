@@ -29,9 +29,10 @@ def split(text: str) -> HostPort:
 def named_by_links(declared: Declared, look_up: LookUp) -> tuple[list[Target], list[str]]:
     """The hosts that links lead to, such as a managed database; and those that do not resolve, in words."""
     wanted = {
-        (link.there.host, port): link.name
+        (host, port): link.name
         for link in declared.links
-        if isinstance(link.there, Addresses) and link.there.host
+        if isinstance(link.there, Addresses)
+        for host in link.there.hosts
         for port in link.ports
     }
     found: list[Target] = []
@@ -44,15 +45,21 @@ def named_by_links(declared: Declared, look_up: LookUp) -> tuple[list[Target], l
     return found, unresolved
 
 
-def outside_targets(outside: Sequence[HostPort], metadata: HostPort, look_up: LookUp) -> tuple[list[Target], list[str]]:
-    """What the command line names; and what of it does not resolve, in words."""
+def outside_targets(
+    outside: Sequence[HostPort], metadata: HostPort, known: Sequence[Target], look_up: LookUp
+) -> tuple[list[Target], list[str]]:
+    """What the command line names and no link leads to; and what of it does not resolve, in words."""
     found: list[Target] = []
     unresolved: list[str] = []
     for group, (host, port) in ((METADATA_GROUP, metadata), *((host, (host, port)) for host, port in outside)):
         addresses = _addresses(host, look_up)
         if not addresses:
             unresolved.append(f"{host} does not resolve: whether it is kept from the stack is not shown")
-        found += [Target(Place(group, Kind.OUTSIDE, address=one), port, required=False) for one in addresses]
+        found += [
+            Target(Place(group, Kind.OUTSIDE, address=address), port, required=False)
+            for address in addresses
+            if not any((address, port) == (one.address, one.port) for one in known)
+        ]
     return found, unresolved
 
 

@@ -160,7 +160,8 @@ def _why(one: Judged) -> str:
 
 def _notes(proof: Proof) -> list[str]:
     silent = dict.fromkeys(f"{one.target.place.group}:{one.target.label}: {one.reason}" for one in proof.noted)
-    return [*proof.notes, *silent]
+    untried = [f"link {name}: not tried, it has no caller or no address that could be used" for name in proof.untried]
+    return [*proof.notes, *silent, *untried]
 
 
 def _markdown_table(table: Table) -> list[str]:

@@ -17,7 +17,7 @@ from operations.proof.isolation.declared import Declared
 from operations.proof.isolation.ephemeral import add_container
 from operations.proof.isolation.expectation import applies
 from operations.proof.isolation.judge import Judge, Judged, Proof, Verdict
-from operations.proof.isolation.model import Kind, Pair, Place, Target, Try
+from operations.proof.isolation.model import Kind, Pair, Place, Target, Try, on_every_address
 from operations.proof.isolation.outside import HostPort, named_by_links, outside_targets, split
 from operations.proof.isolation.parallel import side_by_side
 from operations.proof.isolation.session import Session
@@ -87,7 +87,7 @@ class _Run:
         self._survey, self._made = survey, made
         self._sessions = {place: Session(cluster, place) for place in (*survey.pods, *made.places)}
         self._mute: dict[Place, str] = {}
-        self._deaf: dict[Target, str] = {}
+        self._deaf: dict[tuple[Place, int], str] = {}
         self._missing = [*survey.idle, *made.missing]
         self._connections = 0
 
@@ -131,7 +131,7 @@ class _Run:
             for port in self._listened(place):
                 words = why.get(place) or done[place].get(port)
                 if words:
-                    self._deaf[self._own_target(place, port)] = words
+                    self._deaf[place, port] = words
 
     def _listened(self, place: Place) -> list[int]:
         if place.host_network:
@@ -148,9 +148,10 @@ class _Run:
         look_up = partial(self._look_up, self._sessions[foreign])
         named, unresolved = named_by_links(self._declared, look_up)
         self._missing += unresolved
-        beyond, unresolved = outside_targets(outside, metadata, look_up)
+        beyond, unresolved = outside_targets(outside, metadata, named, look_up)
         self._made.notes += unresolved
-        return [*self._survey.own_targets, *made, *self._survey.cluster, *named, *beyond]
+        found = [*self._survey.own_targets, *made, *self._survey.cluster, *named, *beyond]
+        return [each for target in found for each in on_every_address(target)]
 
     def _look_up(self, session: Session, name: str) -> list[str]:
         done, _ = side_by_side({name: partial(session.look_up, name, self._options.seconds)}, 60)

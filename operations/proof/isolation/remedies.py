@@ -34,6 +34,6 @@ def remedy(one: Judged, proof: Proof) -> str:
             "find the policy that lets it through, or the one that is gone: "
             f"kubectl get networkpolicy -n {where}; pxlctl up {proof.stack} restores what is gone"
         )
-    if one.tried is None:
+    if one.tried is None and "nothing can be run" in one.reason:
         return "give its image perl, node or bash, or allow a container beside it: --ephemeral-containers"
     return f"see whether it runs: pxlctl explain {where}; then try again"

@@ -159,7 +159,7 @@ class Session:
 def _command(key: int, target: Target) -> str:
     if target.lookup:
         return f"name {key} {target.lookup}"
-    return f"tcp {key} {target.place.address} {target.port}"
+    return f"tcp {key} {target.address} {target.port}"
 
 
 def _result(line: str, targets: Sequence[Target]) -> tuple[Target, Try]:

@@ -56,7 +56,7 @@ class Survey:
             for pod in self.pods
             for target in (
                 *(Target(pod, port) for port in self.ports[pod.pod]),
-                Target(pod, self.spare_port, declared=False),
+                *([] if pod.host_network else [Target(pod, self.spare_port, declared=False)]),
             )
         )
 
@@ -134,6 +134,9 @@ def place_of(pod: Object, group: str = "", kind: Kind = Kind.STACK) -> Place:
         pod=metadata["name"],
         labels=metadata.get("labels") or {},
         address=pod["status"]["podIP"],
+        more_addresses=tuple(
+            one["ip"] for one in pod["status"].get("podIPs") or [] if one["ip"] != pod["status"]["podIP"]
+        ),
         node=spec.get("nodeName", ""),
         host_network=bool(spec.get("hostNetwork")),
         container=running_container(pod),
@@ -157,8 +160,8 @@ def _ports(pod: Object) -> list[int]:
     """The TCP ports that a pod declares, or that its probes ask."""
     found: set[int] = set()
     for container in pod["spec"]["containers"]:
-        named = {port.get("name"): port for port in container.get("ports") or []}
-        found |= {port["containerPort"] for port in named.values() if port.get("protocol", "TCP") == "TCP"}
+        listed = container.get("ports") or []
+        found |= {port["containerPort"] for port in listed if port.get("protocol", "TCP") == "TCP"}
         for probe in (container.get(f"{kind}Probe") or {} for kind in ("startup", "readiness", "liveness")):
             port = str((probe.get("httpGet") or probe.get("tcpSocket") or {}).get("port", ""))
             found |= {int(port)} if port.isdigit() else set()
@@ -205,7 +208,8 @@ def _dns(cluster: Cluster, declared: Declared) -> list[Target]:
             place = place_of(pod, "DNS", Kind.CLUSTER)
             if not found:
                 found.append(Target(place, _DNS_PORT, lookup=_API_NAME, answers=right))
-            found += [Target(place, port) for port in sorted({_DNS_PORT, *_ports(pod)})]
+            found.append(Target(place, _DNS_PORT))
+            found += [Target(place, port, required=False) for port in _ports(pod) if port != _DNS_PORT]
     return found
 
 
