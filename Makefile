@@ -15,7 +15,7 @@ NODE_KUBECONFIG = $$($(PYTHON) -c 'from local.paths import State; print(State.cu
 # Compiled modules and rewritten assertions are kept: the next run of the tests takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down status logs explain psql test unit process stacks engine e2e lint check render preview checkov schema requirements
+.PHONY: help up down status logs explain isolation psql test unit process stacks engine e2e lint check render preview checkov schema requirements
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ logs: $(VENV)/installed ## the last lines that the app's pods wrote
 
 explain: $(VENV)/installed ## why something of the dev stack is not ready: pod, probe, log, events
 	@$(VENV)/bin/pxlctl explain '$(NAMESPACE)' --kubeconfig "$(NODE_KUBECONFIG)"
+
+isolation: $(VENV)/installed ## tries every connection of the dev stack; MARKDOWN=docs/isolation.md writes the page
+	@$(PYTHON) -m local isolation $(if $(MARKDOWN),--markdown '$(MARKDOWN)') $(CONTEXT_OPTION)
 
 psql: $(VENV)/installed ## a prompt of the dev stack's database
 	@pod=$$($(KUBECTL) get pod --output name --selector app.kubernetes.io/name=postgres) && \

@@ -5,6 +5,7 @@ import pulumi_kubernetes as kubernetes
 from pxl_components import Api, AppSecrets, ContainerRegistry, IsolatedNamespace, Migrations, Postgres, Redis, Worker
 
 from infra import arguments
+from infra.links import Links
 from infra.settings import SettingsError, from_engine
 from infra.settings.model import RegistryKind
 
@@ -22,13 +23,16 @@ cluster = kubernetes.Provider("cluster", arguments.provider(settings))
 here = pulumi.ResourceOptions(providers=[cluster])
 namespace = IsolatedNamespace("pxl", arguments.namespace(settings, stack), here)
 place = namespace.namespace_name
+links = Links(place, arguments.namespace(settings, stack))
 
 # 3. What the app stands on.
 secrets = AppSecrets("secrets", arguments.secrets(settings, stack, place), here)
 postgres = Postgres("postgres", arguments.postgres(settings, stack, place, secrets), here)
 redis = Redis("redis", arguments.redis(settings, stack, place, secrets), here)
 if settings.registry.kind is RegistryKind.CLUSTER:
-    registry = ContainerRegistry("registry", arguments.registry(settings, stack, place), here)
+    stored = arguments.registry(settings, stack, place)
+    registry = ContainerRegistry("registry", stored, here)
+    links.add("registry", registry.pod_labels, stored["cluster"], registry.endpoint["port"])
     pulumi.export("registry", registry.repository_prefix)
 
 # 4. The app: migrations first, then API and workers. A stack without a release yet ends above.
@@ -37,11 +41,15 @@ if settings.release is not None:
     gate: list[pulumi.Resource] = [postgres, redis]
     if settings.migrations.enabled:
         ready = pulumi.ResourceOptions(providers=[cluster], depends_on=gate)
-        gate = [Migrations("migrations", workloads.migrations(), ready)]
+        migrations = Migrations("migrations", workloads.migrations(), ready)
+        links.add("migrations", migrations.pod_labels, workloads.migrations())
+        gate = [migrations]
     released = pulumi.ResourceOptions(providers=[cluster], depends_on=gate)
     api = Api("api", workloads.api(), released)
+    links.add("api", api.pod_labels, workloads.api(), api.endpoint["port"])
     if settings.worker.enabled:
         worker = Worker("worker", workloads.worker(), released)
+        links.add("worker", worker.pod_labels, workloads.worker())
         pulumi.export("worker", worker.deployment_name)
     pulumi.export("api", api.deployment_name)
     pulumi.export("url", api.url)
@@ -50,5 +58,6 @@ else:
     pulumi.log.info(f"no release in Pulumi.{stack}.yaml yet: what a release stands on is made, the app is not")
 
 # 5. What others ask for.
+pulumi.export("links", links.document())
 pulumi.export("namespace", place)
 pulumi.export("environment", settings.environment.value)

@@ -11,6 +11,7 @@ import typer
 
 from local import down as taking_down
 from local import engine as engines
+from local import isolation as proving
 from local import lock, node
 from local import up as bringing_up
 from local.paths import CHECKOUT, State
@@ -56,6 +57,19 @@ def preview(stack: Annotated[str, typer.Argument(help="Such as dev or staging.")
     state = State.current()
     with lock.held(state):
         bringing_up.preview(state, stack)
+
+
+@app.command()
+def isolation(
+    markdown: Annotated[Path | None, typer.Option(help="Also write the tables as a page.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    kube_context: ContextOption = None,
+) -> None:
+    """Try every connection of the dev stack: exactly what it declares may be reached."""
+    state = State.current()
+    with lock.held(state):
+        shown = proving.isolation(state, context=kube_context, page=markdown, as_json=as_json)
+    raise typer.Exit(0 if shown else 1)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from infra.environments import ENVIRONMENTS
 from operations import checking, deploy
 from operations.console import say, show, step
 from operations.errors import Problem
+from operations.proof.isolation import command as isolation
+from operations.proof.isolation.declared import from_file, from_outputs
+from operations.proof.isolation.prove import Options
 from operations.stacks import Project, read_yaml, setting
 
 
@@ -31,7 +35,9 @@ def up(project: Project, stack: str, file: Path | None, *, as_json: bool = False
         show(json.dumps(outputs, indent=2, sort_keys=True))
         return
     for key, value in sorted(outputs.items()):
-        show(f"{key}: {value}")
+        # What is more than a line is for scripts: --json.
+        if not isinstance(value, dict | list):
+            show(f"{key}: {value}")
 
 
 def preview(project: Project, stack: str, file: Path | None) -> None:
@@ -43,6 +49,46 @@ def preview(project: Project, stack: str, file: Path | None) -> None:
     deployment = _prepare(project, stack, file)
     # What it says is the result, so it goes where results go.
     deploy.preview(deployment, out=show)
+
+
+def prove_isolation(
+    project: Project,
+    stack: str,
+    file: Path | None,
+    links: Path | None,
+    options: Options,
+    *,
+    page: Path | None,
+    as_json: bool,
+) -> bool:
+    """Proves the isolation of a running stack; see ``operations.proof.isolation``.
+
+    Args:
+        project: The project.
+        stack: Name of the stack.
+        file: The settings file to use instead of ``Pulumi.<stack>.yaml``; it names the cluster.
+        links: A file with the declared links; None for the stack's own outputs.
+        options: How; kubeconfig and context win over those in the settings.
+        page: Where to write the tables as a page, too.
+        as_json: Whether scripts read the result.
+
+    Returns:
+        Whether it is exactly as declared.
+
+    Raises:
+        Problem: If the settings, the engine or the cluster do not allow it.
+    """
+    path = project.settings_file(stack, file)
+    config = read_yaml(path).get("config") or {}
+    deployment = _deployment(project, stack, path, config, explicit=file is not None)
+    kubeconfig = options.kubeconfig or deployment.kubeconfig
+    named = options.context or setting(config, "pxl:kubernetes.context")
+    # The user's own current context is meant only where nothing else is named, as in `up`.
+    context = named or (None if options.kubeconfig else deployment.context)
+    options = replace(options, kubeconfig=kubeconfig, context=context)
+    declared = from_file(links) if links else from_outputs(stack, deploy.outputs(deployment))
+    command = f"pxlctl proof isolation {stack} --markdown {page}"
+    return isolation.run(stack, declared, options, command=command, page=page, as_json=as_json)
 
 
 def down(project: Project, stack: str, file: Path | None, *, yes: bool) -> None:

@@ -79,7 +79,8 @@ def up(deployment: Deployment, extra: Sequence[str] = ()) -> None:
         Problem: If it fails, with the engine's errors and why the rollout stalls.
         Interrupted: If the user stops it.
     """
-    _run(deployment, "up", ["--yes", "--skip-preview", *extra], watched=True)
+    # The outputs are data (``outputs``): the engine would print all of them at length, every time.
+    _run(deployment, "up", ["--yes", "--skip-preview", "--suppress-outputs", *extra], watched=True)
 
 
 def preview(deployment: Deployment, extra: Sequence[str] = (), out: Callable[[str], None] = say) -> None:

@@ -98,6 +98,8 @@ class Api(pulumi.ComponentResource):
     """Name of the Deployment."""
     url: pulumi.Output[str]
     """Where it answers within the cluster."""
+    pod_labels: dict[str, str]
+    """The labels that select its pods."""
 
     def __init__(self, name: str, args: ApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Checks the args and declares everything; ``ArgumentError`` before anything is declared."""
@@ -119,12 +121,14 @@ class Api(pulumi.ComponentResource):
         self.deployment_name = deployment.metadata.apply(lambda metadata: str(metadata.name))
         self.endpoint = spec.endpoint()
         self.url = pulumi.Output.concat("http://", self.endpoint["host"], ":", str(spec.probes.port))
+        self.pod_labels = app.identity.selector
         self.register_outputs(
             {
                 "endpoint": output(self.endpoint),
                 "serviceName": self.service_name,
                 "deploymentName": self.deployment_name,
                 "url": self.url,
+                "podLabels": self.pod_labels,
             }
         )
 

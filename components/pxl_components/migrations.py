@@ -66,6 +66,8 @@ class Migrations(pulumi.ComponentResource):
 
     job_name: pulumi.Output[str]
     """Name of the migration Job."""
+    pod_labels: dict[str, str]
+    """The labels that select the pods of the Jobs."""
 
     def __init__(self, name: str, args: MigrationsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Checks the args and declares everything; ``ArgumentError`` before anything is declared."""
@@ -81,7 +83,8 @@ class Migrations(pulumi.ComponentResource):
             seed = replace(container, command=spec.seed_command)
             self._job(f"{name}-seed-{short}", spec, seed, account, after=[migrate])
         self.job_name = migrate.metadata.apply(lambda metadata: str(metadata.name))
-        self.register_outputs({"jobName": self.job_name})
+        self.pod_labels = app.identity.selector
+        self.register_outputs({"jobName": self.job_name, "podLabels": self.pod_labels})
 
     def _job(
         self,

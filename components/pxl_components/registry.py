@@ -66,6 +66,8 @@ class ContainerRegistry(pulumi.ComponentResource):
     """What comes before a repository's name in an image reference: ``localhost:30500``."""
     endpoint: Endpoint
     """What ``connects_to`` takes."""
+    pod_labels: dict[str, str]
+    """The labels that select its pod."""
 
     def __init__(self, name: str, args: ContainerRegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Checks the args and declares everything; ``ArgumentError`` before anything is declared."""
@@ -83,7 +85,14 @@ class ContainerRegistry(pulumi.ComponentResource):
         service = serve(self, name, server, after=policies)
         self.endpoint = in_cluster(service, spec.namespace, _PORT, spec.identity)
         self.repository_prefix = service.apply(lambda _: f"localhost:{spec.node_port}")
-        self.register_outputs({"repositoryPrefix": self.repository_prefix, "endpoint": output(self.endpoint)})
+        self.pod_labels = spec.identity.selector
+        self.register_outputs(
+            {
+                "repositoryPrefix": self.repository_prefix,
+                "endpoint": output(self.endpoint),
+                "podLabels": self.pod_labels,
+            }
+        )
 
     def _config(self, name: str, spec: "_Spec") -> pulumi.Output[str]:
         made = kubernetes.core.v1.ConfigMap(

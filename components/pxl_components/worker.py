@@ -78,6 +78,8 @@ class Worker(pulumi.ComponentResource):
 
     deployment_name: pulumi.Output[str]
     """Name of the Deployment."""
+    pod_labels: dict[str, str]
+    """The labels that select its pods."""
 
     def __init__(self, name: str, args: WorkerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Checks the args and declares everything; ``ArgumentError`` before anything is declared."""
@@ -94,7 +96,8 @@ class Worker(pulumi.ComponentResource):
             after=policies,
         )
         self.deployment_name = deployment.metadata.apply(lambda metadata: str(metadata.name))
-        self.register_outputs({"deploymentName": self.deployment_name})
+        self.pod_labels = spec.app.identity.selector
+        self.register_outputs({"deploymentName": self.deployment_name, "podLabels": self.pod_labels})
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,17 @@ pytestmark = pytest.mark.engine
 
 PLUGIN = CHECKOUT / "components" / "pulumi-resource-pxl"
 COMPONENTS = {
-    "Api": ({"image", "namespace"}, {"deploymentName", "endpoint", "serviceName", "url"}),
+    "Api": ({"image", "namespace"}, {"deploymentName", "endpoint", "podLabels", "serviceName", "url"}),
     "AppSecrets": ({"namespace"}, {"keys", "secretName"}),
-    "ContainerRegistry": ({"cluster", "namespace"}, {"endpoint", "repositoryPrefix"}),
+    "ContainerRegistry": ({"cluster", "namespace"}, {"endpoint", "podLabels", "repositoryPrefix"}),
     "IsolatedNamespace": ({"namespaceName"}, {"namespaceName"}),
-    "Migrations": ({"image", "namespace"}, {"jobName"}),
+    "Migrations": ({"image", "namespace"}, {"jobName", "podLabels"}),
     "Postgres": (
         {"namespace"},
         {"connection", "database", "endpoint", "host", "maxConnections", "port", "secretName", "username"},
     ),
     "Redis": ({"namespace"}, {"connection", "endpoint", "host", "port", "secretName"}),
-    "Worker": ({"image", "namespace"}, {"deploymentName"}),
+    "Worker": ({"image", "namespace"}, {"deploymentName", "podLabels"}),
 }
 
 

@@ -4,6 +4,7 @@ import inspect
 import re
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pxl_components
@@ -45,7 +46,10 @@ def components() -> set[str]:
 
 
 def commands() -> set[str]:
-    return {f"pxlctl {name}" for name in get_command(app).commands}  # pyright: ignore[reportAttributeAccessIssue]
+    top: dict[str, Any] = get_command(app).commands  # pyright: ignore[reportAttributeAccessIssue]
+    groups = {name: getattr(command, "commands", None) for name, command in top.items()}
+    alone = {f"pxlctl {name}" for name, inner in groups.items() if inner is None}
+    return alone | {f"pxlctl {name} {command}" for name, inner in groups.items() if inner for command in inner}
 
 
 def targets() -> set[str]:

@@ -13,6 +13,8 @@ from operations import commands, deploy
 from operations.cli import Terminated
 from operations.command_line import app
 from operations.errors import Problem
+from operations.proof.isolation import command as isolation
+from operations.proof.isolation.judge import Proof
 
 GOOD = "config:\n  pxl:environment: dev\n"
 BAD = "config:\n  pxl:environment: dev\n  pxl:colour: red\n  pxl:release: {digest: latest}\n  pxl:jwtSecret: hunter2\n"
@@ -31,9 +33,11 @@ def pxlctl(project: Path, *arguments: str, **more: Any) -> Any:
     return CliRunner().invoke(app, ["--cwd", str(project), *arguments], **more)
 
 
-@pytest.mark.parametrize("command", ["check", "render", "doctor", "up", "preview", "down", "explain"])
+@pytest.mark.parametrize(
+    "command", ["check", "render", "doctor", "up", "preview", "down", "explain", "proof isolation"]
+)
 def test_every_command_has_help_with_an_example(command: str) -> None:
-    result = CliRunner().invoke(app, [command, "--help"])
+    result = CliRunner().invoke(app, [*command.split(), "--help"])
     assert result.exit_code == 0
     assert f"Example: pxlctl {command}" in result.stdout, "an example says more than a grammar"
 
@@ -202,12 +206,76 @@ def test_the_cluster_is_the_one_that_the_settings_name(project: Path, monkeypatc
     )
     seen: list[deploy.Deployment] = []
     monkeypatch.setattr(deploy, "up", seen.append)
-    monkeypatch.setattr(deploy, "outputs", lambda _: {"url": "http://api"})
+    monkeypatch.setattr(deploy, "outputs", lambda _: {"url": "http://api", "links": {"links": []}})
     result = pxlctl(project, "up", "dev")
     assert result.exit_code == 0
     assert (seen[0].context, seen[0].kubeconfig, seen[0].namespace) == ("blue", Path("/k"), "shop")
-    assert result.stdout == "url: http://api\n", "the outputs are the result of the command"
-    assert json.loads(pxlctl(project, "up", "dev", "--json").stdout) == {"url": "http://api"}
+    assert result.stdout == "url: http://api\n", "the outputs are the result of the command, what fits in a line"
+    everything = {"url": "http://api", "links": {"links": []}}
+    assert json.loads(pxlctl(project, "up", "dev", "--json").stdout) == everything, "scripts get all of them"
+
+
+LINKS = {
+    "namespace": "shop",
+    "links": [
+        {"name": "dns", "opens": ["egress"], "from": {"namespace": "shop"}, "to": {"namespace": "dns"}, "ports": [53]}
+    ],
+}
+
+
+@pytest.fixture
+def proved(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Any]]:
+    """What would be proved, and how; the result shows nothing."""
+    seen: list[tuple[Any, Any]] = []
+
+    def prove(stack: str, declared: Any, options: Any) -> Proof:
+        seen.append((declared, options))
+        return Proof(stack, declared, (), 0)
+
+    monkeypatch.setattr(isolation, "prove", prove)
+    return seen
+
+
+def test_a_proof_looks_at_the_cluster_and_at_the_links_of_the_stack(
+    project: Path, monkeypatch: pytest.MonkeyPatch, proved: list[tuple[Any, Any]]
+) -> None:
+    (project / "Pulumi.dev.yaml").write_text(
+        "config:\n  pxl:environment: dev\n  pxl:kubernetes: {context: blue, kubeconfig: /k}\n"
+    )
+    monkeypatch.setattr(deploy, "outputs", lambda _: {"links": LINKS})
+    pxlctl(project, "proof", "isolation", "dev", "--outside", "example.com:1", "--outside", "example.org:2")
+    pxlctl(project, "proof", "isolation", "dev", "--kube-context", "green", "--timeout", "1")
+    (declared, first), (_, second) = proved
+    assert declared.namespace == "shop"
+    assert (first.context, first.kubeconfig) == ("blue", Path("/k"))
+    assert first.outside == ("example.com:1", "example.org:2")
+    assert (first.metadata, first.seconds) == ("169.254.169.254:80", 3.0)
+    assert (second.context, second.kubeconfig, second.seconds) == ("green", Path("/k"), 1.0)
+
+
+def test_a_proof_that_shows_nothing_fails_and_says_so_to_scripts_too(
+    project: Path, proved: list[tuple[Any, Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "links.json").write_text(json.dumps(LINKS))
+    named = ["proof", "isolation", "dev", "--links", str(tmp_path / "links.json"), "--kube-context", "blue"]
+    page = tmp_path / "docs" / "page.md"
+    result = pxlctl(project, *named, "--json", "--markdown", str(page))
+    data = json.loads(result.stdout)
+    assert result.exit_code == 1, "nothing tried is nothing shown"
+    assert data["ok"] is False
+    assert "no connection was tried" in data["gaps"]
+    assert f"`pxlctl proof isolation dev --markdown {page}`" in page.read_text(), "the page says how it is written"
+    assert proved[0][1].context == "blue", "and no engine was asked"
+
+
+def test_a_proof_of_a_stack_that_declares_nothing_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch, proved: list[tuple[Any, Any]]
+) -> None:
+    monkeypatch.setattr(deploy, "outputs", lambda _: {"url": "http://api"})
+    result = pxlctl(project, "proof", "isolation", "dev", "--kube-context", "blue")
+    assert result.exit_code == 1
+    assert "pxlctl up dev" in result.stderr, "it has to be deployed by a program that says its links"
+    assert not proved
 
 
 def test_explain_refuses_to_guess_a_cluster() -> None:

@@ -41,7 +41,7 @@ def test_up_asks_no_questions_and_skips_the_preview(engine: Engine) -> None:
     deploy.up(deployment)
     (call,) = calls(deployment)
     assert call.startswith("up --stack dev --non-interactive")
-    assert call.endswith("--yes --skip-preview")
+    assert call.endswith("--yes --skip-preview --suppress-outputs")
 
 
 def test_the_settings_file_is_the_one_that_is_named(engine: Engine, tmp_path: Path) -> None:

@@ -1,0 +1,42 @@
+"""``make isolation``: proves that the dev stack is isolated exactly as its program declares, on the running node."""
+
+from pathlib import Path
+
+from local import engine, node, platform, up
+from local.paths import State
+from local.platform import Platform
+from operations import deploy
+from operations.errors import Problem
+from operations.proof.isolation import command
+from operations.proof.isolation.declared import from_outputs
+from operations.proof.isolation.prove import Options
+
+
+def isolation(state: State, *, context: str | None, page: Path | None, as_json: bool) -> bool:
+    """Proves the isolation of the dev stack; see ``operations.proof.isolation``.
+
+    Args:
+        state: The state folder.
+        context: The context that ``make up`` was given, if it was.
+        page: Where to write the tables as a page, too.
+        as_json: Whether scripts read the result.
+
+    Returns:
+        Whether it is exactly as declared.
+
+    Raises:
+        Problem: The node does not run, or the stack is not deployed.
+    """
+    used = engine.ensure()
+    own, target = (state.for_context(context), platform.named(context)) if context else (state, _node(state))
+    outputs = deploy.outputs(up.deployment(own, used, target))
+    options = Options(kubeconfig=target.kubeconfig, context=target.context)
+    shown = f"make isolation MARKDOWN={page}"
+    return command.run(up.STACK, from_outputs(up.STACK, outputs), options, command=shown, page=page, as_json=as_json)
+
+
+def _node(state: State) -> Platform:
+    found = node.running(state)
+    if found is None:
+        raise Problem("The node does not run.", where=str(state.folder), remedy="make up")
+    return Platform(found.kubeconfig, found.context, {}, found)
