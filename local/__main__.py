@@ -14,6 +14,7 @@ from local import engine as engines
 from local import lock, node
 from local import up as bringing_up
 from local.paths import CHECKOUT, State
+from operations import commands
 from operations.console import say
 from operations.errors import Problem
 
@@ -56,6 +57,21 @@ def preview(stack: Annotated[str, typer.Argument(help="Such as dev or staging.")
     state = State.current()
     with lock.held(state):
         bringing_up.preview(state, stack)
+
+
+@app.command()
+def orphans(
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete what is certainly its own and holds no data.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, for scripts.")] = False,
+    kube_context: ContextOption = None,
+) -> None:
+    """Say what of the dev stack is in its cluster and in no record: what killed runs left behind."""
+    with lock.held(State.current()):
+        found = bringing_up.existing(State.current(), kube_context)
+        clean = commands.orphans(found, delete=delete, as_json=as_json)
+    raise typer.Exit(0 if clean else 1)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from infra.settings import Settings, SettingsError, from_stack_file
 from infra.settings.model import RegistryKind
-from local import engine, images, platform, stackfile, stacks
+from local import engine, images, node, platform, stackfile, stacks
 from local.engine import Engine
 from local.node import host
 from local.paths import CHECKOUT, State
@@ -93,7 +93,29 @@ def deployment(state: State, used: Engine, target: Platform) -> deploy.Deploymen
         kubeconfig=target.kubeconfig,
         context=target.context,
         namespace=_settings().namespace or f"pxl-{STACK}",
+        cluster_check="make status" if target.node else "",
     )
+
+
+def existing(state: State, context: str | None) -> deploy.Deployment:
+    """The dev stack where an earlier ``up`` has put it; nothing is started or changed.
+
+    Args:
+        state: The state folder.
+        context: The context that ``up`` was given, if it was.
+
+    Raises:
+        Problem: There is none.
+    """
+    of_stack = state.for_context(context) if context else state
+    found = None if context else node.running(state)
+    if not copy_of_stack_file(of_stack).exists() or not (context or found):
+        remedy = f"make up{f' KUBE_CONTEXT={context}' if context else ''}"
+        raise Problem(f"There is no stack {STACK} here.", where=str(of_stack.folder), remedy=remedy)
+    used = engine.ensure()
+    used.plugins(of_stack)
+    target = Platform(found.kubeconfig, found.context, {}, found) if found else platform.named(str(context))
+    return deployment(of_stack, used, target)
 
 
 def environment(state: State, used: Engine, target: Platform) -> dict[str, str]:

@@ -64,6 +64,7 @@ def create(
     *,
     force: bool,
     upsert: bool,
+    take_up: bool,
     cancelled: threading.Event,
     tell: Callable[[str], None],
 ) -> Obj:
@@ -74,7 +75,8 @@ def create(
         obj: The complete object.
         manager: The field manager that owns its fields from now on.
         force: Takes fields over from other managers (only with ``upsert`` there can be any).
-        upsert: Takes over an object of that name.
+        upsert: Takes over an object of that name, whoever made it.
+        take_up: Takes up what an earlier run of this resource made: its field manager is of no other engine.
         cancelled: Ends the retries.
         tell: Gets what the create waits for, for display.
 
@@ -86,7 +88,7 @@ def create(
         try:
             obj = fitted(cluster, obj)
             live = None if upsert else find(cluster, obj)
-            if live and not is_managed_by(live, manager):
+            if live and not (take_up and is_managed_by(live, manager)):
                 raise Refused(_EXISTS.format(label=label(obj)))
             return cluster.apply(obj, manager, force=force, dry_run=False)
         except (NoKind, ApiError) as error:

@@ -233,10 +233,17 @@ MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m", "names
 GONE = ApiError(404, {}, "not found")
 
 
-def _create(api: Any, obj: dict[str, Any] = MAP, upsert: bool = False) -> dict[str, Any]:
+def _create(api: Any, obj: dict[str, Any] = MAP, *, upsert: bool = False, take_up: bool = True) -> dict[str, Any]:
     cancelled = threading.Event()
     return apply.create(
-        api, obj, "mine", force=False, upsert=upsert, cancelled=cancelled, tell=lambda _: cancelled.set()
+        api,
+        obj,
+        "mine",
+        force=False,
+        upsert=upsert,
+        take_up=take_up,
+        cancelled=cancelled,
+        tell=lambda _: cancelled.set(),
     )
 
 
@@ -253,6 +260,17 @@ def test_an_object_that_somebody_else_has_made_is_not_taken_over() -> None:
 
 def test_an_object_that_a_killed_run_of_the_same_resource_has_made_is_taken_up() -> None:
     assert _create(FakeApi(_managed_by("mine"))) == MAP, "else every kill between create and record needs hands"
+
+
+def test_nothing_is_taken_up_where_the_field_manager_may_be_another_engines() -> None:
+    with pytest.raises(apply.Refused, match="already exists"):
+        _create(FakeApi(_managed_by("mine")), take_up=False)
+
+
+def test_two_engines_with_a_stack_of_the_same_name_have_other_field_managers() -> None:
+    urn = "urn:pulumi:dev::shop::kubernetes:core/v1:ConfigMap::m"
+    assert names.field_manager(urn, "one") == names.field_manager(urn, "one")
+    assert names.field_manager(urn, "one") != names.field_manager(urn, "two"), "each would take up the other's objects"
 
 
 def test_upsert_takes_an_object_over_on_purpose() -> None:
@@ -312,16 +330,24 @@ def test_a_rollout_that_fails_after_this_change_fails_it_at_once():
     assert left_over_seconds(healthy, _stalled("10:05")) == 0, "it was fine before this change"
 
 
-def test_what_a_killed_run_has_made_under_a_drawn_name_is_found_again_but_not_for_a_replacement() -> None:
+def test_what_a_killed_run_has_made_under_a_drawn_name_is_found_again_but_not_for_a_replacement(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     urn = "urn:pulumi:dev::shop::kubernetes:apps/v1:StatefulSet::db"
-    made = _workload("StatefulSet", {})
-    drawn = {"annotations": {"pulumi.com/autonamed": "true"}, "managedFields": [{"manager": names.field_manager(urn)}]}
+    made, manager = _workload("StatefulSet", {}), names.field_manager(urn, "us")
+    drawn = {"annotations": {"pulumi.com/autonamed": "true"}, "managedFields": [{"manager": manager}]}
     made["metadata"] = {**made["metadata"], **drawn, "name": "db-12345678"}
     cluster = Cluster.__new__(Cluster)
     cluster.list = lambda *_, **__: [_workload("StatefulSet", {}), made]
+    new = {"metadata": {"namespace": "shop"}}
+    for owner in ("", "them"):
+        monkeypatch.setenv("PXL_STANDIN_OWNER", owner)
+        other = KubernetesProvider(Host("127.0.0.1:1"))
+        other._reached = cluster
+        assert other._orphan(urn, new, "apps/v1", "StatefulSet") is None, "it is not theirs"
+    monkeypatch.setenv("PXL_STANDIN_OWNER", "us")
     provider = KubernetesProvider(Host("127.0.0.1:1"))
     provider._reached = cluster
-    new = {"metadata": {"namespace": "shop"}}
     found = provider._orphan(urn, new, "apps/v1", "StatefulSet")
     assert found == "db-12345678", "a second database behind the same Service would take half of the connections"
     provider._recorded.add(urn)
