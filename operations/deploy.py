@@ -75,6 +75,8 @@ def settle(deployment: Deployment) -> None:
     targets = [part for urn in sorted(recorded or {found.root}) for part in ("--target", urn)]
     arguments = ["--yes", "--skip-preview", "--clear-pending-creates", "--suppress-outputs", *targets]
     _run(deployment, "refresh", arguments, watched=False)
+    # A Job may still run, and its successor must not run beside it: two migrations at a time.
+    orphans.sweep(deployment, kinds={"Job"})
 
 
 def preview(deployment: Deployment, extra: Sequence[str] = (), out: Callable[[str], None] = say) -> None:

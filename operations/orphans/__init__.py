@@ -4,6 +4,9 @@
 everything else is told, and left to people.
 """
 
+import time
+from collections.abc import Container
+
 import urllib3
 from kubernetes.client.exceptions import ApiException
 
@@ -14,10 +17,14 @@ from operations.engine.deployment import Deployment
 from operations.errors import Problem
 from operations.orphans.cluster import Cluster
 from operations.orphans.judging import judge
+from operations.orphans.kinds import KINDS
 from operations.orphans.model import Findings, Orphan
 
 __all__ = ["Findings", "Orphan", "find", "remove", "sweep"]
 
+_ALL = frozenset(kind.name for kind in KINDS)
+# A pod that runs may take its grace period.
+_GONE_SECONDS = 120.0
 _SILENCE = (ApiException, urllib3.exceptions.HTTPError, OSError, ValueError)
 
 
@@ -46,15 +53,16 @@ def find(deployment: Deployment, identity: str | None = None) -> Findings:
 
 
 def remove(deployment: Deployment, findings: Findings) -> list[Orphan]:
-    """Deletes what may be deleted of what was found.
+    """Deletes what may be deleted of what was found, with its pods, and waits until all of it is gone.
 
     Returns:
         What is gone now; one that has changed hands since the look is left alone.
 
     Raises:
-        Problem: The API server refuses.
+        Problem: The API server refuses, or something holds the object.
     """
     cluster = Cluster(rollout.connect(deployment.kubeconfig, deployment.context), deployment.namespace)
+    until = time.monotonic() + _GONE_SECONDS
     gone: list[Orphan] = []
     for orphan in findings.removable:
         try:
@@ -62,10 +70,15 @@ def remove(deployment: Deployment, findings: Findings) -> list[Orphan]:
                 gone.append(orphan)
         except _SILENCE as error:
             raise Problem(f"{orphan.title} cannot be deleted", why=rollout.api_words(error)) from error
+    while going := [orphan for orphan in gone if cluster.has(orphan)]:
+        if time.monotonic() > until:
+            why = f"something in the cluster holds it: {', '.join(orphan.title for orphan in going)}"
+            raise Problem(f"{going[0].title} is deleted, but not gone", why=why)
+        time.sleep(0.2)
     return gone
 
 
-def sweep(deployment: Deployment, identity: str | None = None) -> None:
+def sweep(deployment: Deployment, identity: str | None = None, kinds: Container[str] = _ALL) -> None:
     """Deletes what an interrupted run left, with a word about each, and tells what it leaves alone.
 
     Never fails: what was to be deployed is deployed.
@@ -73,11 +86,12 @@ def sweep(deployment: Deployment, identity: str | None = None) -> None:
     Args:
         deployment: The stack that has just been deployed or destroyed.
         identity: As for ``find``.
+        kinds: The kinds to look at.
     """
     if not deployment.watches:
         return
     try:
-        findings = find(deployment, identity)
+        findings = find(deployment, identity).of(kinds)
         for orphan in remove(deployment, findings):
             say(f"left by an interrupted run, and deleted: {orphan.title}")
     except Problem as problem:

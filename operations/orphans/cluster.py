@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import urllib3
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
@@ -66,12 +67,11 @@ class Cluster:
         Raises:
             ApiException, urllib3 HTTPError: The server refuses, or does not answer.
         """
-        kind = next(kind for kind in KINDS if (kind.api_version, kind.name) == (orphan.api_version, orphan.kind))
-        body = {"propagationPolicy": "Background", "preconditions": {"uid": orphan.uid}}
+        body = {"propagationPolicy": "Foreground", "preconditions": {"uid": orphan.uid}}
         response = self._api.call_api(
             *self._api.param_serialize(
                 "DELETE",
-                f"{kind.path(self._namespace)}/{orphan.name}",
+                self._path(orphan),
                 header_params={"Accept": "application/json", "Content-Type": "application/json"},
                 body=body,
                 auth_settings=["BearerToken"],
@@ -86,3 +86,17 @@ class Cluster:
             error.body = said.decode("utf-8", "replace")
             raise error
         return True
+
+    def has(self, orphan: Orphan) -> bool:
+        """Whether it is there still; what cannot be asked counts as there."""
+        try:
+            live = json.loads(self._reader.get(self._path(orphan)).data)
+        except ApiException as error:
+            return error.status != 404
+        except (urllib3.exceptions.HTTPError, OSError, ValueError):
+            return True
+        return live["metadata"]["uid"] == orphan.uid
+
+    def _path(self, orphan: Orphan) -> str:
+        kind = next(kind for kind in KINDS if (kind.api_version, kind.name) == (orphan.api_version, orphan.kind))
+        return f"{kind.path(self._namespace)}/{orphan.name}"

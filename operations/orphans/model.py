@@ -1,6 +1,7 @@
 """What was found in the cluster and in no record."""
 
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -55,6 +56,10 @@ class Findings:
     def kept(self) -> list[Orphan]:
         """What only people may decide on."""
         return [orphan for orphan in self.orphans if orphan.why]
+
+    def of(self, kinds: Container[str]) -> "Findings":
+        """What was found of some kinds only."""
+        return replace(self, orphans=tuple(orphan for orphan in self.orphans if orphan.kind in kinds))
 
     def as_dict(self) -> dict[str, Any]:
         """For scripts."""

@@ -7,6 +7,7 @@ import pytest
 
 from local.standins.kubernetes import apply, names, waiting
 from local.standins.kubernetes.client import ApiError, Cluster, NoKind, Resource
+from local.standins.kubernetes.kubeconfig import Unreachable
 from local.standins.kubernetes.provider import KubernetesProvider
 from local.standins.kubernetes.readiness import Verdict, left_over_seconds, verdict
 from local.standins.serve import Host
@@ -227,6 +228,14 @@ def test_a_deletion_that_hangs_names_the_finalizers() -> None:
         waiting.until_gone(FakeApi(held), held, 0, threading.Event(), lambda _: None)  # type: ignore[arg-type]
 
 
+def test_a_cluster_that_falls_silent_is_waited_for_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent: Any = FakeApi(Unreachable("https://127.0.0.1:1 does not answer"))
+    monkeypatch.setattr(waiting, "_AWAY_SECONDS", 0.05)
+    with pytest.raises(waiting.NotReady, match="fell silent") as raised:
+        _wait(silent, STARTING)
+    assert raised.value.live == STARTING, "what it last was is recorded, and the next run waits for it again"
+
+
 # --- writing ------------------------------------------------------------------------------------------------------
 
 MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m", "namespace": "shop"}, "data": {"a": "b"}}
@@ -265,6 +274,29 @@ def test_an_object_that_a_killed_run_of_the_same_resource_has_made_is_taken_up()
 def test_nothing_is_taken_up_where_the_field_manager_may_be_another_engines() -> None:
     with pytest.raises(apply.Refused, match="already exists"):
         _create(FakeApi(_managed_by("mine")), take_up=False)
+
+
+class Fixed(FakeApi):
+    """An API server that lets nobody change what is there; what is deleted is gone."""
+
+    def delete(self, *_: Any) -> None:
+        self.script = [GONE]
+
+    def apply(self, obj: dict[str, Any], manager: str, *, force: bool, dry_run: bool) -> dict[str, Any]:
+        if self.script != [GONE]:
+            raise ApiError(422, {"message": "data: field is immutable"}, "")
+        return super().apply(obj, manager, force=force, dry_run=dry_run)
+
+
+def test_what_a_killed_run_left_and_nobody_can_change_any_more_is_made_anew() -> None:
+    api = Fixed(_managed_by("mine"))
+    assert _create(api) == MAP, "a secret may have been changed after the kill; the next run must not end there"
+
+
+def test_what_may_hold_data_is_not_deleted_to_be_made_anew() -> None:
+    database = {**_managed_by("mine"), "kind": "StatefulSet"}
+    with pytest.raises(apply.Refused, match="immutable"):
+        _create(Fixed(database), {**MAP, "kind": "StatefulSet"})
 
 
 def test_two_engines_with_a_stack_of_the_same_name_have_other_field_managers() -> None:
