@@ -15,7 +15,7 @@ NODE_KUBECONFIG = $$($(PYTHON) -c 'from local.paths import State; print(State.cu
 # Compiled modules and rewritten assertions are kept: the next run of the tests takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down status logs explain isolation psql test unit process stacks engine e2e lint check render preview checkov schema requirements
+.PHONY: help up down status logs explain isolation orphans psql test unit process stacks engine e2e lint check render preview checkov schema requirements
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ status: $(VENV)/installed ## what runs, and where
 
 logs: $(VENV)/installed ## the last lines that the app's pods wrote
 	@$(KUBECTL) logs --selector app.kubernetes.io/name=pxl-app --all-containers --prefix --tail=30
+
+orphans: $(VENV)/installed ## what killed runs left in the cluster and in no record, if anything
+	@$(PYTHON) -m local orphans $(CONTEXT_OPTION)
 
 explain: $(VENV)/installed ## why something of the dev stack is not ready: pod, probe, log, events
 	@$(VENV)/bin/pxlctl explain '$(NAMESPACE)' --kubeconfig "$(NODE_KUBECONFIG)"

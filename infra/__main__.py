@@ -4,7 +4,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pxl_components import Api, AppSecrets, ContainerRegistry, IsolatedNamespace, Migrations, Postgres, Redis, Worker
 
-from infra import arguments
+from infra import arguments, ownership
 from infra.links import Links
 from infra.settings import SettingsError, from_engine
 from infra.settings.model import RegistryKind
@@ -18,7 +18,8 @@ except SettingsError as error:
     # Without a traceback: the message says file, key, value and remedy.
     raise pulumi.RunError(str(error)) from None
 
-# 2. Where it lands.
+# 2. Where it lands. Every object says which state made it.
+ownership.mark_objects()
 cluster = kubernetes.Provider("cluster", arguments.provider(settings))
 here = pulumi.ResourceOptions(providers=[cluster])
 namespace = IsolatedNamespace("pxl", arguments.namespace(settings, stack), here)

@@ -26,6 +26,7 @@ from pxl_components import (
     WorkerArgs,
 )
 
+from infra.marks import STACK_LABEL
 from infra.settings import Settings, default_namespace
 from infra.settings.app_secrets import key_of, values_of
 from infra.settings.model import Delivery, RegistryKind, Release, Replicas, StoreKind
@@ -50,7 +51,7 @@ def provider(settings: Settings) -> ProviderArgs:
 
 def labels(settings: Settings, stack: str) -> dict[str, str]:
     """The owner labels that every object carries."""
-    return {"pxl.dev/stack": stack, "pxl.dev/environment": settings.environment.value, "pxl.dev/owner": settings.owner}
+    return {STACK_LABEL: stack, "pxl.dev/environment": settings.environment.value, "pxl.dev/owner": settings.owner}
 
 
 def namespace(settings: Settings, stack: str) -> IsolatedNamespaceArgs:
@@ -88,6 +89,8 @@ def secrets(settings: Settings, stack: str, namespace: pulumi.Input[str]) -> App
         "namespace": namespace,
         "values": {key: pulumi.Output.secret(value) for key, value in values.items()},
         "generate": drawn,
+        # A changed secret of the app must not restart the stores, and with them what an ephemeral one holds.
+        "own_secret": [DATABASE_PASSWORD, REDIS_PASSWORD],
         "labels": labels(settings, stack),
     }
 

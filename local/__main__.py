@@ -15,6 +15,7 @@ from local import isolation as proving
 from local import lock, node
 from local import up as bringing_up
 from local.paths import CHECKOUT, State
+from operations import commands
 from operations.console import say
 from operations.errors import Problem
 
@@ -70,6 +71,21 @@ def isolation(
     with lock.held(state):
         shown = proving.isolation(state, context=kube_context, page=markdown, as_json=as_json)
     raise typer.Exit(0 if shown else 1)
+
+
+@app.command()
+def orphans(
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete what is certainly its own and holds no data.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, for scripts.")] = False,
+    kube_context: ContextOption = None,
+) -> None:
+    """Say what of the dev stack is in its cluster and in no record: what killed runs left behind."""
+    with lock.held(State.current()):
+        found = bringing_up.existing(State.current(), kube_context)
+        clean = commands.orphans(found, delete=delete, as_json=as_json)
+    raise typer.Exit(0 if clean else 1)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from local.paths import cache_dir
 from operations.console import step
+from operations.engine.process import mortal
 
 _KEPT_SECONDS = 30 * 24 * 3600.0
 _USED_AGAIN_SECONDS = 24 * 3600.0
@@ -156,10 +157,3 @@ def may_unshare() -> bool:
     status = Path("/proc/self/status")
     found = re.search(r"^CapEff:\s*(\w+)", status.read_text(), re.MULTILINE) if status.exists() else None
     return bool(found and int(found.group(1), 16) >> _CAP_SYS_ADMIN & 1 and shutil.which("unshare"))
-
-
-def mortal(argv: Sequence[str]) -> list[str]:
-    """The command line of a command that the kernel ends with the thread that started it."""
-    # A part of util-linux, like nsenter; only an engine for another system is built without it.
-    program = shutil.which("setpriv")
-    return [program, "--pdeathsig", "KILL", "--", *argv] if program else list(argv)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from local import stackfile
 from local.paths import State
+from operations.engine import damage
 from operations.errors import Problem
 
 _PROJECT = "name: pxl\nruntime: python\n"
@@ -31,6 +32,8 @@ def ensure(state: State, stack: str, env: Mapping[str, str], copy: Path) -> None
     """
     project = state.path("project", "Pulumi.yaml")
     project.write_text(_PROJECT, encoding="utf-8")
+    # Before the engine takes what it cannot read for what is not there, and makes it anew.
+    damage.mend(env, project.parent, stack)
     done = subprocess.run(
         ["pulumi", "stack", "select", "--create", stack, "--non-interactive"],
         cwd=project.parent,

@@ -7,16 +7,18 @@ from pathlib import Path
 
 from infra.settings import Settings, SettingsError, from_stack_file
 from infra.settings.model import RegistryKind
-from local import engine, images, platform, stackfile, stacks
+from local import engine, images, node, platform, stackfile, stacks
 from local.engine import Engine
 from local.node import host
 from local.paths import CHECKOUT, State
 from local.platform import Platform
 from operations import deploy
 from operations.console import say, step, warn
+from operations.engine import state as engine_state
 from operations.errors import Problem
 
 STACK = "dev"
+_REGISTRY = "pxl:index:ContainerRegistry"
 _ANSWER_SECONDS = 60
 
 
@@ -53,8 +55,8 @@ def up(state: State, *, app: Path, port: int | None, context: str | None) -> str
     built = images.build_app(target.node, state, app)
     repository = f"localhost:{settings.registry.node_port}/pxl/app"
     if not images.answers(target.node, repository):
-        # The image needs the stack's registry before its digest can be released; what runs stays as it is.
-        _deploy(state, used, target, _released(state))
+        # The image needs the stack's registry before its digest can be released.
+        _bring_registry_up(state, used, target)
     with step("pushing the app's image", hint=repository):
         images.push(target.node, built.archive, repository)
     _deploy(state, used, target, built.digest)
@@ -93,7 +95,29 @@ def deployment(state: State, used: Engine, target: Platform) -> deploy.Deploymen
         kubeconfig=target.kubeconfig,
         context=target.context,
         namespace=_settings().namespace or f"pxl-{STACK}",
+        cluster_check="make status" if target.node else "",
     )
+
+
+def existing(state: State, context: str | None) -> deploy.Deployment:
+    """The dev stack where an earlier ``up`` has put it; nothing is started or changed.
+
+    Args:
+        state: The state folder.
+        context: The context that ``up`` was given, if it was.
+
+    Raises:
+        Problem: There is none.
+    """
+    of_stack = state.for_context(context) if context else state
+    found = None if context else node.running(state)
+    if not copy_of_stack_file(of_stack).exists() or not (context or found):
+        remedy = f"make up{f' KUBE_CONTEXT={context}' if context else ''}"
+        raise Problem(f"There is no stack {STACK} here.", where=str(of_stack.folder), remedy=remedy)
+    used = engine.ensure()
+    used.plugins(of_stack)
+    target = Platform(found.kubeconfig, found.context, {}, found) if found else platform.named(str(context))
+    return deployment(of_stack, used, target)
 
 
 def environment(state: State, used: Engine, target: Platform) -> dict[str, str]:
@@ -125,13 +149,29 @@ def _on_cluster(state: State, used: Engine, target: Platform, settings: Settings
     return f"kubectl --context {target.context} --namespace {namespace} port-forward service/api 8080:3000"
 
 
+def _bring_registry_up(state: State, used: Engine, target: Platform) -> None:
+    _write_stack_file(state, used, target, _released(state))
+    found = deployment(state, used, target)
+    if not any(record["type"].endswith(_REGISTRY) for record in engine_state.read(found).resources):
+        _deploy(state, used, target, None)
+        return
+    # There was one, so something has happened to it: the engine has to look, and not to trust its record. The rest
+    # stays as it is: the app may wait for an image that this registry does not hold any more.
+    with step("looking after the stack's registry", hint="it does not answer"):
+        deploy.up(found, ["--refresh", "--target", f"**{_REGISTRY}**"])
+
+
 def _deploy(state: State, used: Engine, target: Platform, digest: str | None) -> None:
-    copy = copy_of_stack_file(state)
-    stackfile.write_copy(CHECKOUT / copy.name, copy, target.additions(digest))
-    stacks.ensure(state, STACK, used.env(state), copy)
+    _write_stack_file(state, used, target, digest)
     what = f"digest {digest[7:19]}" if digest else "what a release stands on"
     with step(f"deploying stack {STACK}", hint=what):
         deploy.up(deployment(state, used, target))
+
+
+def _write_stack_file(state: State, used: Engine, target: Platform, digest: str | None) -> None:
+    copy = copy_of_stack_file(state)
+    stackfile.write_copy(CHECKOUT / copy.name, copy, target.additions(digest))
+    stacks.ensure(state, STACK, used.env(state), copy)
 
 
 def _released(state: State) -> str | None:

@@ -187,6 +187,27 @@ def down(
     commands.down(project_of(ctx), stack, file, yes=yes)
 
 
+@app.command(epilog="Example: [bold]pxlctl orphans dev --delete[/bold]")
+def orphans(
+    ctx: typer.Context,
+    stack: Stack,
+    *,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete what is certainly this stack's own and holds no data.")
+    ] = False,
+    file: File = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what carries a stack's labels in its cluster and is in no record: what killed runs left behind.
+
+    Every `up` clears away what it may; this shows the rest, too. Exits with 1 if anything is left.
+    """
+    from operations import commands  # noqa: PLC0415
+
+    if not commands.orphans(commands.of_stack(project_of(ctx), stack, file), delete=delete, as_json=as_json):
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: [bold]pxlctl explain pxl-dev --kube-context kind-dev[/bold]")
 def explain(
     namespace: Annotated[str, typer.Argument(metavar="NAMESPACE", help="Where to look.")],

@@ -12,6 +12,7 @@ from kubernetes import config as kube
 
 from infra.environments import ENVIRONMENTS
 from operations import checking, deploy
+from operations import orphans as left
 from operations.console import say, show, step
 from operations.errors import Problem
 from operations.proof.isolation import command as isolation
@@ -108,6 +109,45 @@ def down(project: Project, stack: str, file: Path | None, *, yes: bool) -> None:
         _confirm(deployment)
     with step(f"removing stack {stack}"):
         deploy.destroy(deployment)
+
+
+def orphans(deployment: deploy.Deployment, *, delete: bool, as_json: bool) -> bool:
+    """Shows what is in the cluster and in no record of the state; deletes it as far as it may.
+
+    Args:
+        deployment: The stack.
+        delete: Whether to delete what is certainly its own and holds no data.
+        as_json: Prints for scripts.
+
+    Returns:
+        Whether nothing is left.
+
+    Raises:
+        Problem: If no cluster is named, or it or the state cannot be asked.
+    """
+    findings = left.find(deployment)
+    gone = {orphan.uid for orphan in left.remove(deployment, findings)} if delete else set[str]()
+    if as_json:
+        document = findings.as_dict()
+        for entry in document["orphans"]:
+            entry["deleted"] = entry["uid"] in gone
+        show(json.dumps({"stack": deployment.stack, **document}, indent=2))
+    else:
+        for orphan in findings.orphans:
+            if orphan.uid in gone:
+                say(f"deleted: {orphan.title}")
+        show(replace(findings, orphans=tuple(one for one in findings.orphans if one.uid not in gone)).text())
+    return all(orphan.uid in gone for orphan in findings.orphans)
+
+
+def of_stack(project: Project, stack: str, file: Path | None) -> deploy.Deployment:
+    """A stack as its settings name it, whether or not these are without mistakes.
+
+    Raises:
+        Problem: If there is no such stack.
+    """
+    path = project.settings_file(stack, file)
+    return _deployment(project, stack, path, read_yaml(path).get("config") or {}, explicit=file is not None)
 
 
 def _prepare(project: Project, stack: str, file: Path | None) -> deploy.Deployment:

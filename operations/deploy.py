@@ -4,15 +4,14 @@ import json
 import re
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from operations import rollout
+from operations import orphans, rollout
 from operations.console import say
-from operations.engine import lock, words
+from operations.engine import damage, failure, lock, state, words
+from operations.engine.deployment import Deployment
 from operations.engine.process import Finished, find_engine, stream
 from operations.errors import Problem
 
@@ -22,41 +21,11 @@ _DOTS = re.compile(r"^@ [a-z ]+\.+$")
 _BEGINS = re.compile(r" (creating|updating|deleting|replacing)( replacement| original)? \(\d")
 # Behind the end of something the engine repeats what it waited for last.
 _ENDED = re.compile(r"^(.* (?:created|updated|deleted|replaced)(?: replacement| original)? \([\d.]+m?s\)).*$")
+# What the cluster says to a request that it refuses: an answer, too.
+_ANSWERED = re.compile(r"\d{3} ")
 _SECTION = re.compile(r"^\S.*:$")
 _HEADING = re.compile(r"^  \S.*:$")
 _MESSAGE = re.compile(r"^    \S")
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """One stack to deploy, and everything the engine needs for it.
-
-    Attributes:
-        project_dir: The folder with ``Pulumi.yaml``.
-        stack: The stack's name.
-        env: The engine's whole environment: ``PATH`` with the engine on it, backend, passphrase.
-        config_file: The settings file, if not ``Pulumi.<stack>.yaml``; the engine writes into it.
-        kubeconfig: The kubeconfig file that is watched; None for the user's own.
-        context: Its context; None with no kubeconfig switches watching off.
-        namespace: The namespace that is watched.
-        labels: A label selector for the workloads that are watched; "" for all.
-        watch_seconds: Between two looks at the cluster.
-    """
-
-    project_dir: Path
-    stack: str
-    env: Mapping[str, str]
-    config_file: Path | None = None
-    kubeconfig: Path | None = None
-    context: str | None = None
-    namespace: str = ""
-    labels: str = ""
-    watch_seconds: float = 3.0
-
-    @property
-    def watches(self) -> bool:
-        """Whether there is a cluster to look at."""
-        return bool(self.namespace) and (self.kubeconfig is not None or self.context is not None)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -69,7 +38,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def up(deployment: Deployment, extra: Sequence[str] = ()) -> None:
-    """Makes the cluster what the stack says.
+    """Makes the cluster what the stack says, whatever an earlier run left half done.
 
     Args:
         deployment: What to deploy.
@@ -79,8 +48,36 @@ def up(deployment: Deployment, extra: Sequence[str] = ()) -> None:
         Problem: If it fails, with the engine's errors and why the rollout stalls.
         Interrupted: If the user stops it.
     """
+    settle(deployment)
     # The outputs are data (``outputs``): the engine would print all of them at length, every time.
     _run(deployment, "up", ["--yes", "--skip-preview", "--suppress-outputs", *extra], watched=True)
+    orphans.sweep(deployment)
+
+
+def settle(deployment: Deployment) -> None:
+    """Clears up what a run that was killed had begun: its outcome is looked up, and the next run goes on from there.
+
+    Left to itself the engine would warn of unfinished creations in every run to come, and would take an update that
+    was never recorded for one that was never made: taking the change back would then leave it in the cluster.
+
+    Raises:
+        Problem: The stack is in use, or its cluster cannot be asked.
+        Interrupted: If the user stops it.
+    """
+    find_engine(deployment.env)
+    damage.mend(deployment.env, deployment.project_dir, deployment.stack)
+    found = state.read(deployment)
+    if not found.pending or found.root is None:
+        return
+    said = ", ".join(sorted({operation.words() for operation in found.pending}))
+    say(f"looking at what an earlier run was in the middle of: {said}")
+    # What was being made is taken up by its creation, or swept: only what is recorded can be looked up here.
+    recorded = {operation.urn for operation in found.pending if operation.verb != state.CREATING}
+    targets = [part for urn in sorted(recorded or {found.root}) for part in ("--target", urn)]
+    arguments = ["--yes", "--skip-preview", "--clear-pending-creates", "--suppress-outputs", *targets]
+    _run(deployment, "refresh", arguments, watched=False)
+    # A Job may still run, and its successor must not run beside it: two migrations at a time.
+    orphans.sweep(deployment, kinds={"Job"})
 
 
 def preview(deployment: Deployment, extra: Sequence[str] = (), out: Callable[[str], None] = say) -> None:
@@ -105,7 +102,10 @@ def destroy(deployment: Deployment, extra: Sequence[str] = ()) -> None:
         Problem: If the engine fails.
         Interrupted: If the user stops it.
     """
+    settle(deployment)
+    identity = state.read(deployment).identity
     _run(deployment, "destroy", ["--yes", "--skip-preview", *extra], watched=False)
+    orphans.sweep(deployment, identity)
 
 
 def outputs(deployment: Deployment) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def outputs(deployment: Deployment) -> dict[str, Any]:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Problem(f"the outputs of stack {deployment.stack} cannot be read", why=str(error)) from error
     if done.returncode != 0:
-        raise _problem(deployment, "output", words.failure(done.stderr.splitlines()), "")
+        raise failure.problem(deployment, "output", words.failure(done.stderr.splitlines()))
     return json.loads(done.stdout or "{}")
 
 
@@ -151,6 +151,7 @@ def _run(
 ) -> None:
     """One run of the engine; a second one if only a dead process stood in the way."""
     engine = find_engine(deployment.env)
+    damage.mend(deployment.env, deployment.project_dir, deployment.stack)
     command = [engine, verb, "--stack", deployment.stack, "--non-interactive", "--color", "never", *arguments]
     if deployment.config_file is not None:
         command += ["--config-file", str(deployment.config_file.resolve())]
@@ -276,8 +277,8 @@ def _say_state(deployment: Deployment, verb: str, finished: Finished) -> None:
     """After an interrupt: what the user can rely on."""
     if finished.killed:
         say(
-            "the engine had to be killed: an object that it was just making may not be in its record. If the "
-            f"next run reports pending operations: pulumi refresh --stack {deployment.stack}"
+            "the engine had to be killed: an object that it was just making may not be in its record. "
+            "The next `up` looks it up"
         )
     elif verb == "preview":
         say("stopped; a preview changes nothing")
@@ -297,21 +298,10 @@ def _failed(deployment: Deployment, verb: str, finished: Finished, watched: bool
         explanation = rollout.explain(
             deployment.kubeconfig, deployment.context, deployment.namespace, deployment.labels
         )
+        if explanation.problem and not _ANSWERED.match(explanation.problem):
+            return failure.away(deployment, verb, said, explanation.text())
         if not explanation.done:
             explanation = explanation.concerning(said)
             cluster = explanation.text()
             said = words.without_pods(said, explanation.pods())
-    return _problem(deployment, verb, said, cluster)
-
-
-def _problem(deployment: Deployment, verb: str, said: str, cluster: str) -> Problem:
-    where = str(deployment.config_file or deployment.project_dir / f"Pulumi.{deployment.stack}.yaml")
-    if words.names_missing_stack(said):
-        remedy = f"pulumi stack init {deployment.stack}"
-        return Problem(f"the backend knows no stack {deployment.stack}", where=where, why=said, remedy=remedy)
-    if words.names_missing_passphrase(said):
-        remedy = "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to this stack's passphrase"
-        return Problem("the key to the stack's secrets is missing or wrong", where=where, why=said, remedy=remedy)
-    why = "\n\n".join(filter(None, [cluster, f"the engine says:\n{said}" if cluster else said]))
-    remedy = "mend the cause above, then run the same command again: it goes on where this one stopped"
-    return Problem(f"{verb} of stack {deployment.stack} failed", where=where, why=why, remedy=remedy)
+    return failure.problem(deployment, verb, said, cluster)

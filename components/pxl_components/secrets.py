@@ -16,11 +16,12 @@ from pxl_components.labels import Identity
 from pxl_components.validation import Arguments
 
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?")
 _STORE_KIND = re.compile("ClusterSecretStore|SecretStore")
 _STORE_FORM = "ClusterSecretStore or SecretStore"
 _INTERVAL = re.compile(r"([0-9]+(h|m|s))+")
 _FETCH_TIMEOUT = "120s"
-_DIRECT_ONLY = ("values", "generate")
+_DIRECT_ONLY = ("values", "generate", "own_secret")
 _EXTERNAL_ONLY = ("external_store", "external_keys", "external_prefix", "refresh_interval")
 
 
@@ -69,6 +70,9 @@ class AppSecretsArgs(TypedDict):
     """Direct delivery: key to value. Every value is treated as secret."""
     generate: NotRequired[list[GeneratedSecret]]
     """Direct delivery: secrets to draw at random."""
+    own_secret: NotRequired[list[str]]
+    """Direct delivery: keys that get a Secret each, so that pods that read them do not roll when another value changes.
+    Such a key is a DNS label. Default: none."""
     delivery: NotRequired[SecretDelivery]
     """``direct`` (default) or ``external_secrets``."""
     external_store: NotRequired[ExternalStore]
@@ -87,11 +91,12 @@ class AppSecrets(pulumi.ComponentResource):
     """One Kubernetes Secret with the app's secrets, delivered directly or by the External Secrets operator.
 
     Direct: the Secret is immutable and auto-named, so a changed value is a new Secret, and pods that read it roll
-    before the old one goes. External Secrets: the name is fixed, and pods see a new value when they restart.
+    before the old one goes; what a store reads is better kept in a Secret of its own (``own_secret``). External
+    Secrets: the name is fixed, and pods see a new value when they restart.
     """
 
     secret_name: pulumi.Output[str]
-    """The name of the Secret."""
+    """The name of the Secret; not of those in ``own_secret``."""
     keys: list[str]
     """The keys of the Secret, sorted."""
 
@@ -103,8 +108,13 @@ class AppSecrets(pulumi.ComponentResource):
         self._component = spec.component
         self._values = {**spec.values, **self._generated(name, spec)}
         self.keys = sorted([*self._values, *spec.external_keys])
+        self._own: dict[str, pulumi.Output[str]] = {}
         if spec.delivery is SecretDelivery.DIRECT:
-            self.secret_name = secret(self, f"{name}-values", identity.metadata(spec.namespace), self._values)
+            metadata = identity.metadata(spec.namespace)
+            shared = {key: value for key, value in self._values.items() if key not in spec.own_secret}
+            self.secret_name = secret(self, f"{name}-values", metadata, shared)
+            for key in spec.own_secret:
+                self._own[key] = secret(self, f"{name}-{key}", metadata, {key: self._values[key]})
         else:
             self.secret_name = self._external(name, spec, identity)
         self.register_outputs({"secretName": self.secret_name, "keys": self.keys})
@@ -116,7 +126,7 @@ class AppSecrets(pulumi.ComponentResource):
             ValueError: the Secret has no such key.
         """
         self._known(key)
-        return {"name": self.secret_name, "key": key}
+        return {"name": self._own.get(key, self.secret_name), "key": key}
 
     def value(self, key: str) -> pulumi.Output[str]:
         """The value of one key as a secret Output; direct delivery only, for other resources of the program.
@@ -195,6 +205,7 @@ class _Spec:
     delivery: SecretDelivery
     values: dict[str, pulumi.Output[str]]
     generate: dict[str, int]
+    own_secret: list[str]
     store_name: str
     store_kind: str
     external_keys: list[str]
@@ -215,6 +226,7 @@ class _Spec:
             delivery=delivery,
             values=_read_values(given),
             generate=_read_generated(given),
+            own_secret=_read_own(given),
             store_name="" if store is None else store.dns_label("name", ""),
             store_kind="" if store is None else store.text("kind", "ClusterSecretStore", _STORE_KIND, _STORE_FORM),
             external_keys=[_key(given, "external_keys", key) for key in given.strings("external_keys", [])],
@@ -222,6 +234,7 @@ class _Spec:
             refresh_interval=given.text("refresh_interval", "1h", _INTERVAL, "a duration such as 1h or 15m"),
         )
         _refuse_empty(given, spec, direct=direct)
+        _refuse_unknown_own(given, spec)
         return spec
 
 
@@ -241,6 +254,23 @@ def _read_generated(given: Arguments) -> dict[str, int]:
             raise group.error("key", key, "has a value already", "give each key once, in values or in generate")
         drawn[key] = group.integer("length", 48, 16, 256)
     return drawn
+
+
+def _read_own(given: Arguments) -> list[str]:
+    own = given.strings("own_secret", [])
+    for key in own:
+        if not _LABEL.fullmatch(key):
+            raise given.error("own_secret", key, "cannot name a Secret", "use lower-case letters, digits and -")
+    return own
+
+
+def _refuse_unknown_own(given: Arguments, spec: _Spec) -> None:
+    keys = [*spec.values, *spec.generate]
+    for key in spec.own_secret:
+        if key not in keys:
+            raise given.error("own_secret", key, "has no value", f"name one of {', '.join(keys)}")
+    if keys and set(keys) <= set(spec.own_secret):
+        raise given.error("own_secret", None, "leaves nothing for the common Secret", "leave at least one key out")
 
 
 def _key(given: Arguments, where: str, key: str) -> str:

@@ -11,6 +11,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,7 @@ VERSION = "3.259.0"
 """The engine's version; the Python SDK in the environment has the same."""
 
 _LANGUAGE_HOST = "pulumi-language-python"
+_END_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Engine:
             "PULUMI_BACKEND_URL": backend.as_uri(),
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase_file(state)),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PXL_STANDIN_OWNER": _drawn_once(state.path("owner")),
             # A missing plugin is an error at once instead of a download that may hang: `plugins` has put them there.
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
@@ -83,7 +87,10 @@ class Engine:
 
 
 def end_leftovers(state: State) -> None:
-    """Ends the helpers of an engine that was killed: some do not notice, and would stay for good."""
+    """Ends what a run that was killed may have left running; call it while no other run has the state's lock.
+
+    An engine ends with its command, but for the moment of its start; some of its helpers do not notice its end.
+    """
     mark = f"\0PULUMI_HOME={state.folder}/".encode()
 
     def is_ours(pid: str) -> bool:
@@ -91,12 +98,21 @@ def end_leftovers(state: State) -> None:
             return mark in b"\0" + Path(f"/proc/{pid}/environ").read_bytes()
         return False
 
+    ended: list[Path] = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             name, _, fields = (entry / "stat").read_text().partition("(")[2].rpartition(")")
+            parent, _, session = fields.split()[1:4]
+            # Our commands give the engine a session of its own; one that somebody runs by hand has their shell's.
+            is_engine = name == "pulumi" and session == entry.name
             # An engine that still runs is the parent of its helpers.
-            if name.startswith("pulumi-") and is_ours(entry.name) and not is_ours(fields.split()[1]):
+            is_helper = name.startswith("pulumi-") and not is_ours(parent)
+            if (is_engine or is_helper) and is_ours(entry.name):
                 os.kill(int(entry.name), signal.SIGKILL)
+                ended.append(entry)
+    until = time.monotonic() + _END_SECONDS
+    while any(entry.exists() for entry in ended) and time.monotonic() < until:
+        time.sleep(0.02)
 
 
 def passphrase_file(state: State) -> Path:
@@ -105,17 +121,25 @@ def passphrase_file(state: State) -> Path:
     Without it the secrets in the state can no longer be read, so it is never written again.
     """
     path = state.path("passphrase")
+    _drawn_once(path)
+    return path
+
+
+def _drawn_once(path: Path) -> str:
+    """A random text in a file of mode 0600: drawn once, and on the disk before anything relies on it."""
     if not path.exists():
-        scratch = path.with_suffix(f".{os.getpid()}")
-        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
-            handle.write(secrets.token_urlsafe(32))
+        handle, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+            file.flush()
+            os.fsync(file.fileno())
         try:
             os.link(scratch, path)  # Unlike a rename, a link does not replace what another process has just drawn.
         except FileExistsError:
             pass
         finally:
-            scratch.unlink()
-    return path
+            Path(scratch).unlink()
+    return path.read_text()
 
 
 def ensure() -> Engine:

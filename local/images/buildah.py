@@ -173,8 +173,8 @@ def _failure(
     if _FULL.search("\n".join(lines)):
         return Problem(
             f"The disk is full: buildah {verb} could not finish.",
-            where=str(cache_dir()),
-            remedy="free about 3 GB, or point PXL_CACHE at a larger disk, and run the command again",
+            where=f"{cache_dir()} (PXL_CACHE) or the state folder (PXL_STATE)",
+            remedy="free about 3 GB there, or point PXL_CACHE or PXL_STATE at a larger disk, and run the command again",
         )
     return Problem(
         f"An image could not be made: buildah {verb} ended with {done.returncode}.",

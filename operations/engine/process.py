@@ -81,7 +81,8 @@ def stream(
     """
     try:
         process = subprocess.Popen(
-            list(command),
+            # It has a session of its own, and would outlive a command that is killed: nobody would hear what it does.
+            mortal(command),
             cwd=cwd,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -144,3 +145,10 @@ def _kill(process: "subprocess.Popen[str]") -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def mortal(argv: Sequence[str]) -> list[str]:
+    """The command line of a command that the kernel ends with the thread that started it."""
+    # A part of util-linux, like nsenter; only systems other than Linux are without it.
+    program = shutil.which("setpriv")
+    return [program, "--pdeathsig", "KILL", "--", *argv] if program else list(argv)

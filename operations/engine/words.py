@@ -79,3 +79,8 @@ def names_missing_stack(text: str) -> bool:
 def names_missing_passphrase(text: str) -> bool:
     """Whether it failed because the key to the stack's secrets was not given, or is another one."""
     return "passphrase must be set" in text or "incorrect passphrase" in text
+
+
+def names_full_disk(text: str) -> bool:
+    """Whether it failed because a disk, or somebody's share of it, is full."""
+    return "no space left on device" in text or "disk quota exceeded" in text

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from infra.marks import STATE_ANNOTATION
 from operations.rendering.placeholders import SECRET
 
 _BLANK_DATA = base64.b64encode(SECRET.encode()).decode()
@@ -82,7 +83,9 @@ def manifest_object(resource: Resource) -> dict[str, Any]:
     metadata = dict(body.get("metadata") or {})
     metadata.setdefault("name", resource.name)
     metadata["annotations"] = {
-        key: value for key, value in (metadata.get("annotations") or {}).items() if not key.startswith("pulumi.com/")
+        key: value
+        for key, value in (metadata.get("annotations") or {}).items()
+        if not key.startswith("pulumi.com/") and key != STATE_ANNOTATION
     }
     if not metadata["annotations"]:
         del metadata["annotations"]

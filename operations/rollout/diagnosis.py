@@ -99,17 +99,28 @@ def diagnose_workload(workload: Object, snapshot: Snapshot, evidence: Evidence) 
     concerned = {workload["metadata"].get("uid")}
     concerned |= {one["metadata"].get("uid") for one in snapshot.replica_sets if concerned & set(_owners(one))}
     conditions = tuple(filter(None, (*_bad_conditions(workload), patience(workload))))
+    pods = pods_of(workload, snapshot)
+    if has_failed(workload) and not pods:
+        concerned |= _pods_that_are_gone(workload, snapshot)
     events = _warnings(snapshot.events, concerned, " ".join(conditions))
+    pull = "ErrImagePull" if any("Failed to pull image" in event for event in events) else ""
     return WorkloadTrouble(
         kind=workload["kind"],
         name=workload["metadata"]["name"],
         ready=ready,
         wanted=wanted,
         conditions=conditions,
-        pods=_pod_troubles(pods_of(workload, snapshot), snapshot, evidence, job=workload["kind"] == "Job"),
+        pods=_pod_troubles(pods, snapshot, evidence, job=workload["kind"] == "Job"),
         events=events,
-        advice=advice("", " ".join((*conditions, *events)), False),
+        advice=advice(pull, " ".join((*conditions, *events)), False),
     )
+
+
+def _pods_that_are_gone(job: Object, snapshot: Snapshot) -> set[Any]:
+    """A Job that runs out of time takes its pods along; only their events still tell why they did not get anywhere."""
+    name = re.compile(rf"{re.escape(job['metadata']['name'])}-[a-z0-9]{{5}}")
+    involved = (event.get("involvedObject") or {} for event in snapshot.events)
+    return {one.get("uid") for one in involved if one.get("kind") == "Pod" and name.fullmatch(one.get("name", ""))}
 
 
 def _pod_troubles(pods: list[Object], snapshot: Snapshot, evidence: Evidence, *, job: bool) -> tuple[PodTrouble, ...]:

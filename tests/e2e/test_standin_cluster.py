@@ -242,3 +242,36 @@ def test_an_object_that_somebody_else_made_is_not_taken_over(stack: Stack) -> No
     stack.pulumi("config", "rm", "stalled")
     stack.up()
     assert stack.live("Deployment", "stalled", "apps/v1")["spec"]["replicas"] == 0, "it was left alone"
+
+
+def test_a_stack_of_the_same_name_with_another_state_takes_up_nothing(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two checkouts on one cluster: the same program, the same URNs, but each has made its own objects."""
+    before = stack.outputs["space"]
+    theirs = {(item["kind"], item["metadata"]["name"]): item["metadata"]["uid"] for item in made_in(stack, before)}
+    monkeypatch.setenv("PXL_STANDINS", "always")
+    other = Stack(stack.folder, engine.ensure().env(State(tmp_path / "state")), stack.cluster)
+    engine.ensure().plugins(State(tmp_path / "state"))
+    init = ["pulumi", "stack", "init", "test", "--non-interactive"]
+    file = stack.folder / "Pulumi.test.yaml"
+    kept = file.read_text()
+    file.write_text("config:\n" + "".join(line for line in kept.splitlines(True) if "standin:kubeconfig" in line))
+    subprocess.run(init, cwd=stack.folder, env=other.env, capture_output=True, timeout=60, check=True)
+    try:
+        said = other.up(code=1)
+        assert "CustomResourceDefinition widgets.standin.test already exists" in said, "a chosen name is taken"
+        recorded = json.loads(other.pulumi("stack", "export"))["deployment"]["resources"]
+        spaces = [entry["id"] for entry in recorded if entry["urn"].endswith("::space")]
+        assert spaces != [before], "a drawn name is another: what the other checkout made is not taken up"
+    finally:
+        other.pulumi("destroy", "--yes", "--skip-preview")
+        file.write_text(kept)
+    now = {(item["kind"], item["metadata"]["name"]): item["metadata"]["uid"] for item in made_in(stack, before)}
+    assert now == theirs, "and what is theirs is as it was"
+
+
+def made_in(stack: Stack, space: str) -> list[dict[str, Any]]:
+    kinds = (("v1", "ConfigMap"), ("v1", "Secret"), ("v1", "Service"), ("batch/v1", "Job"))
+    listed = [(kind, stack.cluster.list(version, kind, space)) for version, kind in kinds]
+    return [{**item, "kind": kind} for kind, items in listed for item in items]

@@ -16,6 +16,7 @@ from infra.environments import ENVIRONMENTS
 from infra.settings.mistakes import model_in
 from infra.settings.model import LogLevel, Section, Settings
 from operations.command_line import app
+from operations.orphans.kinds import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 MARKS = {"real", "stand-in", "never"}
@@ -104,6 +105,11 @@ def test_the_page_lists_exactly_what_there_is(section, existing):
 def test_the_page_lists_exactly_the_kinds_that_the_stacks_consist_of(rendered):
     listed, there = set(rows()["Kinds that the stacks consist of"]), kinds(rendered)
     assert listed == there, f"missing: {sorted(there - listed)}; gone: {sorted(listed - there)}"
+
+
+def test_every_kind_that_the_stacks_consist_of_is_looked_for_as_an_orphan(rendered):
+    missing = kinds(rendered) - {kind.name for kind in KINDS}
+    assert not missing, f"an object of {missing} that a killed run left would never be found"
 
 
 def test_every_mark_is_one_of_three():

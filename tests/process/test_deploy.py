@@ -1,9 +1,12 @@
 """A deployment runs the engine once, in order, and ends with the reason when it fails."""
 
+import json
+import multiprocessing
 import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,12 +22,18 @@ Engine = Callable[[str], Deployment]
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Engine:
-    """Makes a deployment whose engine is a small script; ``calls`` records how it was started."""
+    """Makes a deployment whose engine is a small script; ``calls`` records how it was started.
+
+    The engine exports the state that is in ``state.json``; that is not recorded.
+    """
+    (tmp_path / "Pulumi.yaml").write_text("name: try\n")
+    (tmp_path / "state.json").write_text('{"deployment": {}}')
 
     def make(script: str) -> Deployment:
         program = tmp_path / "bin" / "pulumi"
         program.parent.mkdir()
-        program.write_text(f'#!/bin/sh\necho "$@" >> "{tmp_path}/calls"\n{script}\n')
+        export = f'[ "$1 $2" = "stack export" ] && exec cat "{tmp_path}/state.json"'
+        program.write_text(f'#!/bin/sh\n{export}\necho "$@" >> "{tmp_path}/calls"\n{script}\n')
         program.chmod(0o755)
         env = {"PATH": f"{program.parent}:/usr/bin:/bin"}
         return Deployment(tmp_path, "dev", env)
@@ -61,6 +70,54 @@ def test_the_engine_gets_exactly_the_environment_that_was_given(
 def test_output_is_indented_and_without_the_engines_dots(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
     deploy.up(engine("echo '@ updating....'; echo; echo; echo '+ created'"))
     assert capsys.readouterr().err == "    + created\n"
+
+
+STACK = "urn:pulumi:dev::try::pulumi:pulumi:Stack::try-dev"
+WORKER = "urn:pulumi:dev::try::pxl:index:Worker$kubernetes:apps/v1:Deployment::worker"
+SECRET = "urn:pulumi:dev::try::kubernetes:core/v1:Secret::key"
+
+
+def interrupted(deployment: Deployment, **pending: str) -> None:
+    """Leaves a state with pending operations: ``creating=SECRET``."""
+    operations = [{"type": verb, "resource": {"urn": urn}} for verb, urn in pending.items()]
+    records = [{"type": "pulumi:pulumi:Stack", "urn": STACK}]
+    state = {"deployment": {"resources": records, "pending_operations": operations}}
+    (deployment.project_dir / "state.json").write_text(json.dumps(state))
+
+
+def test_what_a_killed_run_was_changing_is_looked_up_before_the_next_one(
+    engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployment = engine("true")
+    interrupted(deployment, creating=SECRET, updating=WORKER)
+    deploy.up(deployment)
+    refresh, up = calls(deployment)
+    assert refresh.startswith("refresh --stack dev --non-interactive")
+    assert "--clear-pending-creates" in refresh, "else every run to come would warn of them"
+    assert refresh.endswith(f"--target {WORKER}"), "what is only begun has no record that could be refreshed"
+    assert up.startswith("up ")
+    assert "creating Secret key, updating Deployment worker" in capsys.readouterr().err
+
+
+def test_creations_that_are_pending_alone_are_cleared_without_looking_at_everything(engine: Engine) -> None:
+    deployment = engine("true")
+    interrupted(deployment, creating=SECRET)
+    deploy.up(deployment)
+    assert calls(deployment)[0].endswith(f"--target {STACK}")
+
+
+def test_a_preview_neither_clears_nor_refreshes(engine: Engine) -> None:
+    deployment = engine("true")
+    interrupted(deployment, creating=SECRET)
+    deploy.preview(deployment)
+    assert [call.split()[0] for call in calls(deployment)] == ["preview"]
+
+
+def test_a_full_disk_is_named(engine: Engine) -> None:
+    with pytest.raises(Problem) as raised:
+        deploy.up(engine("echo 'error: writing snapshot: write /s/dev.json: no space left on device'; exit 255"))
+    assert raised.value.what == "up of stack dev failed: a disk is full"
+    assert "free space" in (raised.value.remedy or "")
 
 
 STALLED = """\
@@ -152,6 +209,17 @@ def test_a_failure_ends_with_the_reason_that_the_cluster_gives(
     with pytest.raises(Problem) as raised:
         deploy.up(deployment)
     assert raised.value.why == f"{found.text()}\n\nthe engine says:\nerror: timed out"
+    assert raised.value.what == "up of stack dev stopped: the cluster does not answer"
+    assert "kubectl --context c get --raw /readyz" in (raised.value.remedy or "")
+
+
+def test_a_cluster_that_refuses_to_tell_is_not_one_that_is_away(
+    stalled: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollout, "explain", lambda *_: rollout.Explanation("pxl-dev", problem="403 forbidden"))
+    with pytest.raises(Problem, match=r"^up of stack dev failed\n") as raised:
+        deploy.up(stalled)
+    assert "403 forbidden" in (raised.value.why or "")
 
 
 def test_a_stack_that_the_backend_does_not_know_gets_the_command_that_makes_it(engine: Engine) -> None:
@@ -236,6 +304,22 @@ def test_an_engine_that_does_not_stop_is_killed_with_its_children(
     assert "the engine had to be killed" in capsys.readouterr().err
     child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
     assert not child.exists() or " Z " in child.read_text(), "no process may be left behind"
+
+
+def test_an_engine_ends_with_a_command_that_is_killed(engine: Engine, tmp_path: Path) -> None:
+    deployment = engine('cd "$(dirname "$0")/.."; echo $$ > engine; touch runs; sleep 60')
+    context = multiprocessing.get_context("fork")
+    command = context.Process(target=deploy.up, args=(deployment,))
+    command.start()
+    while not (tmp_path / "runs").exists():
+        threading.Event().wait(0.01)
+    command.kill()
+    command.join()
+    process_of_engine = Path("/proc", (tmp_path / "engine").read_text().strip())
+    until = time.monotonic() + 5
+    while process_of_engine.exists() and time.monotonic() < until:
+        threading.Event().wait(0.01)
+    assert not process_of_engine.exists(), "it would go on changing the cluster, and hold the stack's lock"
 
 
 def test_outputs_are_read_as_data(engine: Engine) -> None:

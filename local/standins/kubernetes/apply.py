@@ -4,11 +4,16 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from local.standins.kubernetes import waiting
 from local.standins.kubernetes.client import ApiError, Cluster, NoKind
 from local.standins.kubernetes.objects import Obj, annotation, label
 
 # A namespace, service account or custom kind of the same run may be a moment away.
 _RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+# These are never deleted to be made anew.
+_HOLD_DATA = frozenset({"Namespace", "PersistentVolume", "PersistentVolumeClaim", "StatefulSet",
+                        "CustomResourceDefinition"})  # fmt: skip
 
 _EXISTS = """{label} already exists in the cluster, and this stack has not made it. Possible reasons and ways out:
   - a resource was renamed in the program: give it an alias, or let the replacement delete first
@@ -64,6 +69,7 @@ def create(
     *,
     force: bool,
     upsert: bool,
+    take_up: bool,
     cancelled: threading.Event,
     tell: Callable[[str], None],
 ) -> Obj:
@@ -74,7 +80,8 @@ def create(
         obj: The complete object.
         manager: The field manager that owns its fields from now on.
         force: Takes fields over from other managers (only with ``upsert`` there can be any).
-        upsert: Takes over an object of that name.
+        upsert: Takes over an object of that name, whoever made it.
+        take_up: Takes up what an earlier run of this resource made: its field manager is of no other engine.
         cancelled: Ends the retries.
         tell: Gets what the create waits for, for display.
 
@@ -83,19 +90,38 @@ def create(
             made and could not record any more (it was killed) is taken up.
     """
     for pause in (*_RETRY_SECONDS, None):
+        live = None
         try:
             obj = fitted(cluster, obj)
             live = None if upsert else find(cluster, obj)
-            if live and not is_managed_by(live, manager):
+            if live and not (take_up and is_managed_by(live, manager)):
                 raise Refused(_EXISTS.format(label=label(obj)))
             return cluster.apply(obj, manager, force=force, dry_run=False)
         except (NoKind, ApiError) as error:
+            if live and _is_fixed(error, obj):
+                tell("what a killed run left of it cannot become what is wanted now: it goes first")
+                _remove(cluster, live, cancelled, tell)
+                continue
             if pause is None or not _may_pass(error):
                 raise Refused(_refusal(error, obj, manager)) from error
             tell(f"trying again: {error}")
         if cancelled.wait(pause):
             raise Refused(f"the creation of {label(obj)} was cancelled")
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _is_fixed(error: Exception, obj: Obj) -> bool:
+    """Whether an object has to be made anew to change: an immutable Secret, the template of a Job."""
+    return isinstance(error, ApiError) and error.status == 422 and obj["kind"] not in _HOLD_DATA
+
+
+def _remove(cluster: Cluster, live: Obj, cancelled: threading.Event, tell: Callable[[str], None]) -> None:
+    metadata = live["metadata"]
+    cluster.delete(live["apiVersion"], live["kind"], metadata.get("namespace"), metadata["name"])
+    try:
+        waiting.until_gone(cluster, live, waiting.timeout_of(live, 0), cancelled, tell)
+    except waiting.NotReady as error:
+        raise Refused(str(error)) from error
 
 
 def _may_pass(error: Exception) -> bool:

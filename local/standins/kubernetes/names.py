@@ -21,6 +21,12 @@ def draw(logical: str, kind: str, seed: bytes = b"") -> str:
     return f"{logical[: limit - _SUFFIX - 1].rstrip('-.')}-{suffix}"
 
 
-def field_manager(urn: str) -> str:
-    """The field manager of a resource: stable for as long as its URN is, and of no other resource."""
-    return f"pulumi-kubernetes-{hashlib.sha256(urn.encode()).hexdigest()[:_SUFFIX]}"
+def field_manager(urn: str, owner: str) -> str:
+    """The field manager of a resource: stable for as long as its URN is, and of no other resource.
+
+    Args:
+        urn: The resource.
+        owner: Tells two engines apart that have a stack of the same name, each with a state of its own.
+    """
+    whole = f"{owner}\0{urn}" if owner else urn
+    return f"pulumi-kubernetes-{hashlib.sha256(whole.encode()).hexdigest()[:_SUFFIX]}"

@@ -1,6 +1,7 @@
 """The Kubernetes provider's operations over the plugin protocol."""
 
 import functools
+import os
 import threading
 from typing import Any
 
@@ -40,6 +41,8 @@ class KubernetesProvider(Provider):
         self._lock = threading.Lock()
         self._reached: Cluster | Unreachable | None = None
         self._recorded: set[str] = set()
+        # Whose engine this is. Without it, what a killed run left cannot be told from another checkout's.
+        self._owner = os.environ.get("PXL_STANDIN_OWNER", "")
 
     # --- configuration ------------------------------------------------------------------------------------------
 
@@ -130,7 +133,9 @@ class KubernetesProvider(Provider):
         """
         namespace = plain(new.get("metadata", {})).get("namespace")
         # What is recorded is being replaced: the old object keeps its name until it is deleted.
-        if urn in self._recorded or has_unknown(namespace) or not isinstance(reached := self._reach(), Cluster):
+        if urn in self._recorded or has_unknown(namespace) or not self._owner:
+            return None
+        if not isinstance(reached := self._reach(), Cluster):
             return None
         manager = self._manager({}, urn, new)
         try:
@@ -183,6 +188,7 @@ class KubernetesProvider(Provider):
                 manager,
                 force=apply.is_forced(obj, "enablePatchForce" in self._flags),
                 upsert="upsertExistingObjects" in self._flags,
+                take_up=bool(self._owner),
                 cancelled=self.cancelled,
                 tell=tell,
             )
@@ -301,7 +307,7 @@ class KubernetesProvider(Provider):
 
     def _manager(self, olds: Obj, urn: str, inputs: Obj) -> str:
         chosen = annotation(plain(inputs), "pulumi.com/patchFieldManager")
-        return chosen or olds.get("__fieldManager") or names.field_manager(urn)
+        return chosen or olds.get("__fieldManager") or names.field_manager(urn, self._owner)
 
 
 def _name(request: Any, kind: str) -> str:

@@ -15,6 +15,8 @@ _EXPLAIN_SECONDS = 5.0
 _EVENTS = 3
 # A controller retries what the API refuses (a quota, Pod Security), so a refusal counts once it has stood this long.
 _REFUSED_SECONDS = 20.0
+# A restart of the API server passes; beyond it nothing is known, and whoever waits wants to hear that.
+_AWAY_SECONDS = 60.0
 
 
 def _pause(waited: float) -> float:
@@ -67,6 +69,7 @@ def until_ready(
     if not is_awaited(obj) or is_skipped(obj):
         return obj
     started, explained, refused_since, live = time.monotonic(), 0.0, None, obj
+    heard = started
     while True:
         now = verdict(live, related(cluster, live))
         if now.ready:
@@ -89,7 +92,14 @@ def until_ready(
             tell(f"{now.waiting}; {why}" if why else now.waiting)
         if cancelled.wait(_pause(waited)):
             raise NotReady(live, [f"waiting for {label(live)} was cancelled: {now.waiting}"])
-        live = _again(cluster, live)
+        asked = time.monotonic()
+        try:
+            live, heard = _again(cluster, live), asked
+        except Unreachable as error:
+            if time.monotonic() - heard > _AWAY_SECONDS:
+                raise NotReady(
+                    live, [f"{label(live)} was being waited for when the cluster fell silent: {error}"]
+                ) from error
 
 
 def _again(cluster: Cluster, obj: Obj) -> Obj:
@@ -100,8 +110,6 @@ def _again(cluster: Cluster, obj: Obj) -> Obj:
         if error.status == 404:
             raise NotReady(obj, [f"{label(obj)} was deleted while it was being waited for"]) from error
         return obj  # An overloaded or restarting API server; the time-out bounds how often.
-    except Unreachable:
-        return obj
 
 
 def related(cluster: Cluster, obj: Obj) -> list[Obj]:

@@ -55,6 +55,18 @@ def test_a_reference_names_the_secret_that_was_made():
     assert deploy(program).outputs == {"name": f"web-values{AUTO_NAME_SUFFIX}", "key": "KEY"}
 
 
+def test_a_key_with_a_secret_of_its_own_is_not_touched_by_a_change_of_another():
+    def program() -> Any:
+        made = AppSecrets("web", {**NAMESPACE, "values": {"db": VALUE, "key": "k" * 40}, "own_secret": ["db"]})
+        return [made.ref("db"), made.ref("key"), made.secret_name]
+
+    recording = deploy(program)
+    data = {made.name: made.inputs["stringData"] for made in recording.of("Secret")}
+    assert data == {"web-values": {"key": "k" * 40}, "web-db": {"db": VALUE}}, "each value is in one Secret only"
+    own, shared = f"web-db{AUTO_NAME_SUFFIX}", f"web-values{AUTO_NAME_SUFFIX}"
+    assert recording.outputs == [{"name": own, "key": "db"}, {"name": shared, "key": "key"}, shared]
+
+
 def test_external_secrets_are_fetched_under_a_fixed_name():
     def program() -> Any:
         args = {**STORE, "external_prefix": "pxl/prod/", "external_keys": ["JWT_SECRET", "DB"]}
@@ -106,6 +118,10 @@ def test_an_error_about_a_value_does_not_show_it(refuses: Any):
         ({**NAMESPACE, "values": {"K": "v"}, "generate": [{"key": "K"}]}, ["has a value already"]),
         ({**NAMESPACE, "values": {"K": "v"}, "external_prefix": "p"}, ["external_prefix has no meaning"]),
         ({**STORE, "values": {"K": "v"}}, ["values has no meaning with delivery external_secrets"]),
+        ({**STORE, "own_secret": ["JWT_SECRET"]}, ["own_secret has no meaning with delivery external_secrets"]),
+        ({**NAMESPACE, "values": {"k": "v", "l": "v"}, "own_secret": ["m"]}, ["own_secret = 'm'", "name one of k, l"]),
+        ({**NAMESPACE, "values": {"K": "v", "l": "v"}, "own_secret": ["K"]}, ["own_secret = 'K'", "lower-case"]),
+        ({**NAMESPACE, "values": {"k": "v"}, "own_secret": ["k"]}, ["leaves nothing for the common Secret"]),
         ({**STORE, "external_store": None}, ["external_store is missing"]),
         ({**STORE, "external_keys": None}, ["external_keys is missing"]),
         ({**STORE, "external_store": {"name": "v", "kind": "Store"}}, ["kind = 'Store'", "ClusterSecretStore or"]),

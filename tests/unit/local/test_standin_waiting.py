@@ -7,6 +7,7 @@ import pytest
 
 from local.standins.kubernetes import apply, names, waiting
 from local.standins.kubernetes.client import ApiError, Cluster, NoKind, Resource
+from local.standins.kubernetes.kubeconfig import Unreachable
 from local.standins.kubernetes.provider import KubernetesProvider
 from local.standins.kubernetes.readiness import Verdict, left_over_seconds, verdict
 from local.standins.serve import Host
@@ -227,16 +228,31 @@ def test_a_deletion_that_hangs_names_the_finalizers() -> None:
         waiting.until_gone(FakeApi(held), held, 0, threading.Event(), lambda _: None)  # type: ignore[arg-type]
 
 
+def test_a_cluster_that_falls_silent_is_waited_for_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent: Any = FakeApi(Unreachable("https://127.0.0.1:1 does not answer"))
+    monkeypatch.setattr(waiting, "_AWAY_SECONDS", 0.05)
+    with pytest.raises(waiting.NotReady, match="fell silent") as raised:
+        _wait(silent, STARTING)
+    assert raised.value.live == STARTING, "what it last was is recorded, and the next run waits for it again"
+
+
 # --- writing ------------------------------------------------------------------------------------------------------
 
 MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m", "namespace": "shop"}, "data": {"a": "b"}}
 GONE = ApiError(404, {}, "not found")
 
 
-def _create(api: Any, obj: dict[str, Any] = MAP, upsert: bool = False) -> dict[str, Any]:
+def _create(api: Any, obj: dict[str, Any] = MAP, *, upsert: bool = False, take_up: bool = True) -> dict[str, Any]:
     cancelled = threading.Event()
     return apply.create(
-        api, obj, "mine", force=False, upsert=upsert, cancelled=cancelled, tell=lambda _: cancelled.set()
+        api,
+        obj,
+        "mine",
+        force=False,
+        upsert=upsert,
+        take_up=take_up,
+        cancelled=cancelled,
+        tell=lambda _: cancelled.set(),
     )
 
 
@@ -253,6 +269,40 @@ def test_an_object_that_somebody_else_has_made_is_not_taken_over() -> None:
 
 def test_an_object_that_a_killed_run_of_the_same_resource_has_made_is_taken_up() -> None:
     assert _create(FakeApi(_managed_by("mine"))) == MAP, "else every kill between create and record needs hands"
+
+
+def test_nothing_is_taken_up_where_the_field_manager_may_be_another_engines() -> None:
+    with pytest.raises(apply.Refused, match="already exists"):
+        _create(FakeApi(_managed_by("mine")), take_up=False)
+
+
+class Fixed(FakeApi):
+    """An API server that lets nobody change what is there; what is deleted is gone."""
+
+    def delete(self, *_: Any) -> None:
+        self.script = [GONE]
+
+    def apply(self, obj: dict[str, Any], manager: str, *, force: bool, dry_run: bool) -> dict[str, Any]:
+        if self.script != [GONE]:
+            raise ApiError(422, {"message": "data: field is immutable"}, "")
+        return super().apply(obj, manager, force=force, dry_run=dry_run)
+
+
+def test_what_a_killed_run_left_and_nobody_can_change_any_more_is_made_anew() -> None:
+    api = Fixed(_managed_by("mine"))
+    assert _create(api) == MAP, "a secret may have been changed after the kill; the next run must not end there"
+
+
+def test_what_may_hold_data_is_not_deleted_to_be_made_anew() -> None:
+    database = {**_managed_by("mine"), "kind": "StatefulSet"}
+    with pytest.raises(apply.Refused, match="immutable"):
+        _create(Fixed(database), {**MAP, "kind": "StatefulSet"})
+
+
+def test_two_engines_with_a_stack_of_the_same_name_have_other_field_managers() -> None:
+    urn = "urn:pulumi:dev::shop::kubernetes:core/v1:ConfigMap::m"
+    assert names.field_manager(urn, "one") == names.field_manager(urn, "one")
+    assert names.field_manager(urn, "one") != names.field_manager(urn, "two"), "each would take up the other's objects"
 
 
 def test_upsert_takes_an_object_over_on_purpose() -> None:
@@ -312,16 +362,24 @@ def test_a_rollout_that_fails_after_this_change_fails_it_at_once():
     assert left_over_seconds(healthy, _stalled("10:05")) == 0, "it was fine before this change"
 
 
-def test_what_a_killed_run_has_made_under_a_drawn_name_is_found_again_but_not_for_a_replacement() -> None:
+def test_what_a_killed_run_has_made_under_a_drawn_name_is_found_again_but_not_for_a_replacement(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     urn = "urn:pulumi:dev::shop::kubernetes:apps/v1:StatefulSet::db"
-    made = _workload("StatefulSet", {})
-    drawn = {"annotations": {"pulumi.com/autonamed": "true"}, "managedFields": [{"manager": names.field_manager(urn)}]}
+    made, manager = _workload("StatefulSet", {}), names.field_manager(urn, "us")
+    drawn = {"annotations": {"pulumi.com/autonamed": "true"}, "managedFields": [{"manager": manager}]}
     made["metadata"] = {**made["metadata"], **drawn, "name": "db-12345678"}
     cluster = Cluster.__new__(Cluster)
     cluster.list = lambda *_, **__: [_workload("StatefulSet", {}), made]
+    new = {"metadata": {"namespace": "shop"}}
+    for owner in ("", "them"):
+        monkeypatch.setenv("PXL_STANDIN_OWNER", owner)
+        other = KubernetesProvider(Host("127.0.0.1:1"))
+        other._reached = cluster
+        assert other._orphan(urn, new, "apps/v1", "StatefulSet") is None, "it is not theirs"
+    monkeypatch.setenv("PXL_STANDIN_OWNER", "us")
     provider = KubernetesProvider(Host("127.0.0.1:1"))
     provider._reached = cluster
-    new = {"metadata": {"namespace": "shop"}}
     found = provider._orphan(urn, new, "apps/v1", "StatefulSet")
     assert found == "db-12345678", "a second database behind the same Service would take half of the connections"
     provider._recorded.add(urn)

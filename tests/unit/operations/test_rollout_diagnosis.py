@@ -218,6 +218,19 @@ def job(**status: object) -> dict[str, object]:
     return {"kind": "Job", "metadata": {"name": "migrations", "uid": "uid-job"}, "spec": {}, "status": status}
 
 
+def test_a_job_that_ran_out_of_time_tells_what_its_pods_waited_for_although_they_are_gone() -> None:
+    late = job(conditions=[{"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "too long"}])
+    name = late["metadata"]["name"]
+    gone, others = objects.pod(f"{name}-abc12", "x", {}), objects.pod(f"{name}-of-another-abc12", "y", {})
+    pull = 'Failed to pull image "localhost:30500/pxl/app@sha256:1": dial tcp [::1]:30500: connect: connection refused'
+    events = [objects.event(gone, "Failed", pull), objects.event(others, "Failed", "of another Job")]
+    text = explain(Snapshot("pxl-dev", [late], [], [], events))
+    assert "DeadlineExceeded: too long" in text
+    assert "connection refused" in text, "the Job itself does not know why"
+    assert "next: the node does not reach the registry" in text
+    assert "of another Job" not in text
+
+
 def test_a_job_that_hangs_shows_what_it_wrote_last() -> None:
     snapshot = Snapshot(
         "pxl-dev", [job(active=1)], [], [objects.pod("m-1", "uid-job", objects.running(ready=True))], []

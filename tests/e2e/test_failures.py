@@ -1,0 +1,164 @@
+"""What goes wrong in the middle of ``up``: said clearly, exit code 1, and the next run is clean."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.harness import NAMESPACE, Platform, free_port, request
+from tests.e2e.interruptions import (
+    Changes,
+    Engine,
+    held_down,
+    inventory,
+    processes_of,
+    running,
+    until,
+)
+
+SECONDS = 300
+
+
+@pytest.fixture
+def changes(platform: Platform) -> Iterator[Changes]:
+    made = Changes(platform)
+    yield made
+    made.restore()
+
+
+@pytest.fixture
+def expected(platform: Platform) -> dict[str, int]:
+    """What there is of the stack before anything goes wrong."""
+    assert platform.up().returncode == 0
+    return inventory(platform)
+
+
+def failed(process: "subprocess.Popen[bytes]", log: Path, *words: str) -> str:
+    """A run in the background that must end with one clear message; what it said."""
+    code = process.wait(SECONDS)
+    said = log.read_text(errors="replace")
+    assert code == 1, f"it must fail with 1, not {code}:\n{said[-3000:]}"
+    assert "Traceback" not in said, f"that is no crash:\n{said[-3000:]}"
+    message = said[said.rfind("\n\n") :]
+    for word in ("where:", "next:", *words):
+        assert word in said, f"the message must name {word!r}:\n{message}"
+    return said
+
+
+def clean(platform: Platform, expected: dict[str, int]) -> None:
+    """The next run goes through, and everything is there once."""
+    done = platform.up()
+    assert done.returncode == 0, f"the next run must be clean:\n{done.stderr[-4000:]}"
+    assert inventory(platform) == expected
+    assert Engine(platform.state).pending() == []
+    assert request(f"{platform.url}/ready").status == 200
+
+
+def test_a_second_run_says_who_is_at_work_and_stops(platform: Platform, changes: Changes, tmp_path: Path):
+    changes.setting(1)
+    log = tmp_path / "first.log"
+    with running(platform, log) as first:
+        until(lambda: "using local stand-ins" in log.read_text(), 30, "the first run's start")
+        second = platform.up()
+        assert second.returncode == 1, f"two runs at once would undo each other's work: {second.stderr}"
+        for word in ("Another run is at work", str(platform.state), f"process {first.pid}", "'up --port", "next:"):
+            assert word in second.stderr, f"it must say {word!r}: {second.stderr}"
+        assert first.wait(SECONDS) == 0, f"the first must not notice: {log.read_text()[-3000:]}"
+
+
+def test_a_build_whose_buildah_is_killed_is_named_and_the_next_one_goes_through(
+    platform: Platform, changes: Changes, expected: dict[str, int], tmp_path: Path
+):
+    changes.build(1)
+    log = tmp_path / "log"
+    with running(platform, log) as process:
+        builds = lambda: processes_of(platform, "buildah", "-build", "build")  # noqa: E731
+        until(builds, 60, "the build")
+        for number in builds():
+            os.kill(number, signal.SIGKILL)
+        failed(process, log, "An image could not be made", "buildah build", "run the command again")
+    clean(platform, expected)
+
+
+def test_an_api_server_that_goes_away_in_the_middle_is_named(
+    platform: Platform, changes: Changes, expected: dict[str, int], tmp_path: Path
+):
+    changes.build(2)
+    log = tmp_path / "log"
+    with running(platform, log) as process:
+        until(lambda: Engine(platform.state).pending(), 120, "a change in the cluster")
+        with held_down(platform, "kube-apiserver"):
+            failed(process, log, "the cluster does not answer", "does not answer", "make status", "kubeconfig")
+    clean(platform, expected)
+
+
+def test_a_registry_that_goes_away_before_the_push_is_looked_after_by_the_next_run(
+    platform: Platform, changes: Changes, expected: dict[str, int], tmp_path: Path
+):
+    changes.build(3)
+    log = tmp_path / "log"
+    with running(platform, log) as process:
+        until(lambda: processes_of(platform, "buildah", "-build"), 60, "the build")
+        # The pod is gone before the push; the StatefulSet does not bring it back.
+        scale(platform, 0)
+        assert process.wait(SECONDS) == 0, f"an up looks after the registry:\n{log.read_text()[-4000:]}"
+    clean(platform, expected)
+
+
+def test_a_registry_that_hangs_in_the_middle_of_a_push_is_named(
+    platform: Platform, changes: Changes, expected: dict[str, int], tmp_path: Path
+):
+    changes.build(4)
+    log = tmp_path / "log"
+    with running(platform, log) as process:
+        until(lambda: processes_of(platform, "buildah", "-build"), 60, "the build")
+        frozen = processes_of(platform, "registry")
+        assert frozen, "the stack's registry must run in a pod"
+        for number in frozen:
+            os.kill(number, signal.SIGSTOP)
+        try:
+            failed(process, log, "registry", "localhost:30500", "make up")
+        finally:
+            for number in frozen:
+                if Path("/proc", str(number)).exists():
+                    os.kill(number, signal.SIGCONT)
+    clean(platform, expected)
+
+
+def test_a_registry_that_is_away_when_the_image_is_pulled_is_named(
+    platform: Platform, changes: Changes, expected: dict[str, int], tmp_path: Path
+):
+    changes.build(5)
+    with platform.settings(migrations={"deadlineSeconds": 30}):
+        log = tmp_path / "log"
+        with running(platform, log) as process:
+            until(lambda: "✓ pushing the app's image" in log.read_text(), 120, "the push")
+            scale(platform, 0)
+            failed(process, log, "migrations-", "ErrImagePull", "the node does not reach the registry")
+        scale(platform, 1)
+        clean(platform, expected)
+
+
+def test_a_port_that_is_taken_leaves_what_runs_alone(platform: Platform, expected: dict[str, int]):
+    taken = free_port()
+    with socket.create_server(("127.0.0.1", taken)):
+        done = platform.command("up", "--port", str(taken))
+    assert done.returncode == 1, "a port that somebody else has cannot be had"
+    for word in (str(taken), "PORT=", "next:"):
+        assert word in done.stderr, f"the message must name {word!r}: {done.stderr}"
+    assert request(f"{platform.url}/ready").status == 200, "the app must answer where it did"
+    clean(platform, expected)
+
+
+def scale(platform: Platform, replicas: int) -> None:
+    """The stack's registry, changed behind the engine's back."""
+    selector = ["-n", NAMESPACE, "-l", "app.kubernetes.io/name=registry"]
+    name = platform.kubectl("get", "statefulsets", *selector)["items"][0]["metadata"]["name"]
+    done = platform.command("kubectl", "scale", "statefulset", name, "-n", NAMESPACE, f"--replicas={replicas}")
+    assert done.returncode == 0, done.stderr
+    pods = lambda: platform.kubectl("get", "pods", *selector)["items"]  # noqa: E731
+    until(lambda: len(pods()) == replicas, 60, f"{replicas} pods of the registry")
