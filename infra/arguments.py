@@ -28,13 +28,10 @@ from pxl_components import (
 
 from infra.marks import STACK_LABEL
 from infra.settings import Settings, default_namespace
-from infra.settings.app_secrets import key_of, values_of
+from infra.settings.app_secrets import DATABASE_PASSWORD, JWT_SECRET, REDIS_PASSWORD, key_of, values_of
 from infra.settings.model import Delivery, RegistryKind, Release, Replicas, StoreKind
 from infra.settings.model import Resources as ResourceSettings
 
-DATABASE_PASSWORD = "database-password"
-REDIS_PASSWORD = "redis-password"
-JWT_SECRET = "jwt-secret"
 _APP_REPOSITORY = "pxl/app"
 _GENERATED_LENGTH = 48
 
@@ -290,10 +287,13 @@ class Workloads:
         return Probes(**given)  # pyright: ignore[reportArgumentType]  # keys are Probes' own, values its strings
 
     def _egress(self) -> list[ExternalEgress]:
-        return [
-            {"name": item.name, "cidr": item.cidr, "except_cidrs": item.except_, "ports": item.ports}
-            for item in self._settings.network.egress
-        ]
+        found: list[ExternalEgress] = []
+        for item in self._settings.network.egress:
+            egress: ExternalEgress = {"name": item.name, "cidr": item.cidr, "ports": item.ports}
+            if item.except_:
+                egress["except_cidrs"] = item.except_
+            found.append(egress)
+        return found
 
     def _ingress(self) -> list[IngressSource]:
         network = self._settings.network

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from infra.settings import reading
 from operations.errors import Problem
 
 PROJECT_FILE = "Pulumi.yaml"
@@ -86,13 +87,13 @@ class Project:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file that holds a mapping.
+    """A YAML file that holds a mapping, read as the engine reads it.
 
     Raises:
         Problem: If it cannot be read or parsed, or holds something else.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document: Any = reading.read(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Problem(f"{path.name} cannot be read", where=str(path), why=error.strerror or str(error)) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -167,6 +167,9 @@ def _egress(group: Arguments) -> EgressSpec:
     for hole in holes:
         if not _inside(hole, cidr):
             raise group.error("except_cidrs", hole, f"is not within {cidr}", "leave it out: it is closed anyway")
+        if hole == cidr:
+            problem = "is all of cidr, so that nothing would be open"
+            raise group.error("except_cidrs", hole, problem, "leave the whole destination out, or close a part of it")
     ports = group.listed("ports")
     if not ports:
         raise group.error("ports", ports, "is empty", "name the TCP ports to open, such as [443]")

@@ -10,6 +10,11 @@ from typing import Any, cast
 from infra.settings.model import Settings
 
 SETTING = "appSecrets"
+DATABASE_PASSWORD = "database-password"
+REDIS_PASSWORD = "redis-password"
+JWT_SECRET = "jwt-secret"
+KEYS = {DATABASE_PASSWORD: "databasePassword", REDIS_PASSWORD: "redisPassword", JWT_SECRET: "jwtSecret"}
+"""Keys in the Secret that are taken, and the settings that they hold."""
 
 
 def key_of(variable: str) -> str:
@@ -29,7 +34,7 @@ def values_of(settings: Settings) -> dict[str, str]:
     if not isinstance(found, dict):
         raise ValueError("not an object")
     values = cast("dict[str, Any]", found)
-    if not all(isinstance(value, str) and value for value in values.values()):
+    if not all(isinstance(value, str) and value and "\0" not in value for value in values.values()):
         raise ValueError("not an object of texts")
     return values
 

@@ -181,6 +181,7 @@ def _secrets(settings: Settings) -> Iterator[Contradiction]:
 def _app_secrets(settings: Settings) -> Iterator[Contradiction]:
     wanted = settings.secrets.variables
     keys = ("appSecrets", "secrets.variables")
+    yield from _keys_twice(wanted)
     how = f"""pulumi config set --secret pxl:appSecrets '{json.dumps(dict.fromkeys(wanted, "..."))}'"""
     if settings.secrets.delivery is Delivery.EXTERNAL_SECRETS:
         return
@@ -197,6 +198,19 @@ def _app_secrets(settings: Settings) -> Iterator[Contradiction]:
             keys, "", f"has a value for {', '.join(unknown)}, which secrets.variables does not list",
             "list it there, or leave it out",
         )  # fmt: skip
+
+
+def _keys_twice(variables: list[str]) -> Iterator[Contradiction]:
+    """Two variables that one key of the Secret would hold; the second would replace the first."""
+    holder = {key: f"pxl:{setting}" for key, setting in app_secrets.KEYS.items()}
+    for variable in dict.fromkeys(variables):
+        key = app_secrets.key_of(variable)
+        if key in holder:
+            yield Contradiction(
+                ("secrets.variables",), variable, f"would be kept under {key}, which holds {holder[key]}",
+                "name it otherwise; app.envNames gives a variable that the app reads a built-in value",
+            )  # fmt: skip
+        holder[key] = variable
 
 
 def _registry(settings: Settings) -> Iterator[Contradiction]:
@@ -233,6 +247,11 @@ def _egress(settings: Settings) -> Iterator[Contradiction]:
                 yield Contradiction(
                     (f"{where}.except", f"{where}.cidr"), hole, f"is not within {item.cidr}",
                     "leave it out: it is closed anyway",
+                )  # fmt: skip
+            elif inner == outer:
+                yield Contradiction(
+                    (f"{where}.except", f"{where}.cidr"), hole, "is all of it, so that nothing would be open",
+                    "leave the whole destination out, or close a part of it",
                 )  # fmt: skip
 
 

@@ -2,18 +2,20 @@
 
 import copy
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 from pydantic import ValidationError
 
 from infra.environments import ENVIRONMENTS, defaults
-from infra.settings import contradictions
-from infra.settings.mistakes import Mistake, SettingsError, from_validation, shown
+from infra.settings import contradictions, reading
+from infra.settings.mistakes import Mistake, SettingsError, from_validation, path_of, shown
 from infra.settings.model import SECRET_KEYS, Settings
 
 # A value set aside can leave its group incomplete, and that group the one around it: as deep as settings nest.
 _ROUNDS = 5
+# Takes a date in either form.
+_MOMENT = ("release", "healthySince")
 
 
 def load(raw: Mapping[str, Any], file: str, *, complete: bool = True) -> Settings:
@@ -43,6 +45,10 @@ def check(raw: Mapping[str, Any], file: str, *, complete: bool = True) -> tuple[
     base = defaults(_environment(raw))
     mistakes: list[Mistake] = []
     removed: set[str] = set()
+    for location, mistake in list(_unfit_texts(given, (), file)):
+        mistakes.append(mistake)
+        removed.add(".".join(str(part) for part in location))
+        _set_aside(given, location)
     for _ in range(_ROUNDS):
         try:
             settings = Settings.model_validate_json(json.dumps(_merge(base, given), default=str))
@@ -66,6 +72,25 @@ def check(raw: Mapping[str, Any], file: str, *, complete: bool = True) -> tuple[
 def _environment(raw: Mapping[str, Any]) -> str:
     named = raw.get("environment")
     return named if named in ENVIRONMENTS else ENVIRONMENTS[0]
+
+
+def _unfit_texts(
+    value: Any, location: tuple[int | str, ...], file: str
+) -> Iterator[tuple[tuple[int | str, ...], Mistake]]:
+    """Texts that no process can be given, and dates that the engine has rewritten."""
+    if isinstance(value, dict | list):
+        inner = cast("dict[str, Any] | list[Any]", value)
+        for part, item in inner.items() if isinstance(inner, dict) else enumerate(inner):
+            yield from _unfit_texts(item, (*location, part), file)
+    if not isinstance(value, str):
+        return
+    key = path_of(location)
+    if "\0" in value:
+        problem = "holds a NUL character, which ends a text"
+        yield location, Mistake(file, key, shown(key, value), problem, "leave it out")
+    elif reading.ENGINES_DATE.fullmatch(value) and location != _MOMENT:
+        problem = "is a date without quotes, which the engine rewrites to this"
+        yield location, Mistake(file, key, shown(key, value), problem, "put it in quotes")
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from infra.settings.values import (
     NodePort,
     Port,
     Repository,
+    SecretVariable,
     Size,
 )
 
@@ -45,7 +46,7 @@ def _replicas(value: Any) -> Any:
 class Section(BaseModel):
     """A group of settings; keys that are not in it are refused, and nothing is coerced."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", strict=True)
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
 
 
 class EnvironmentName(Enum):
@@ -269,7 +270,7 @@ class Secrets(Section):
     delivery: Delivery = Field(description="direct, or fetched by the External Secrets operator")
     generate: bool = Field(description="draw what is not set, once, and keep it in the state")
     store: SecretStore | None = Field(None, description="with externalSecrets: where they are fetched from")
-    variables: list[EnvName] = Field(
+    variables: list[SecretVariable] = Field(
         default_factory=list, description="further environment variables that are secret, such as STRIPE_API_KEY"
     )
 

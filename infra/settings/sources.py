@@ -4,42 +4,26 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from infra.settings import app_secrets
+from infra.settings import app_secrets, reading
 from infra.settings.load import check, load
-from infra.settings.mistakes import Mistake, SettingsError, nearest, path_of
+from infra.settings.mistakes import Mistake, SettingsError, model_in, nearest, path_of
 from infra.settings.model import SECRET_KEYS, Settings
 from infra.settings.values import DNS_LABEL, LABEL_VALUE
 
 _PROJECT = "pxl:"
 _FOREIGN_NAMESPACES = ("pulumi", "kubernetes", "random", "aws")
 _STACK_FILE_KEYS = ("config", "environment", "secretsprovider", "encryptedkey", "encryptionsalt")
+# Whether a setting is a group; the engine hands on a single value as a text.
+_GROUPS = {field.alias or name: bool(model_in(field.annotation)) for name, field in Settings.model_fields.items()}
 # Stands for a secret whose value only the engine can decrypt: long enough for every rule about length.
 _ENCRYPTED = "x" * 64
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads a date as the text that it is written as, and refuses what the engine does: a key that is there twice."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """One mapping, all of its keys different."""
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, form) for tag, form in rules if tag != "tag:yaml.org,2002:timestamp"]
-    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def default_namespace(stack: str) -> str:
@@ -86,8 +70,7 @@ def from_engine(stack: str, environ: Mapping[str, str] = os.environ) -> Settings
     config: dict[str, str] = json.loads(environ.get("PULUMI_CONFIG") or "{}")
     file = f"Pulumi.{stack}.yaml"
     raw, mistakes = _split(config, file)
-    # What a stack file leaves out arrives as the schema's default, an empty string or object.
-    values = {key: _decoded(key, value) for key, value in raw.items() if value not in ("", "{}")}
+    values = _handed_on({key: _decoded(key, value) for key, value in raw.items()})
     encrypted = json.loads(environ.get("PULUMI_CONFIG_SECRET_KEYS") or "[]")
     hidden = {key: _ENCRYPTED if _PROJECT + key in encrypted else value for key, value in values.items()}
     mistakes += _plain_secrets(hidden, file) + _stack_name(stack, values, file)
@@ -106,11 +89,11 @@ def _hidden(mistake: Mistake, encrypted: list[str]) -> Mistake:
 
 def _stack_name(stack: str, raw: Mapping[str, Any], file: str) -> list[Mistake]:
     """The name of a stack becomes a label of every object, and unless one is set, the namespace."""
-    if not re.match(LABEL_VALUE, stack):
+    if not re.fullmatch(LABEL_VALUE, stack):
         problem = "cannot be the value of a label, and every object carries it"
         remedy = "pulumi stack rename; letters, digits, - _ . inside, at most 63"
         return [Mistake(file, "(stack)", stack, problem, remedy)]
-    if "namespace" not in raw and not re.match(DNS_LABEL, default_namespace(stack)):
+    if "namespace" not in raw and not re.fullmatch(DNS_LABEL, default_namespace(stack)):
         problem = f"is not set, and {default_namespace(stack)}, which follows from the stack, is no name of a namespace"
         remedy = "pulumi config set pxl:namespace NAME; lower-case letters, digits and hyphens"
         return [Mistake(file, "pxl:namespace", "", problem, remedy)]
@@ -118,23 +101,36 @@ def _stack_name(stack: str, raw: Mapping[str, Any], file: str) -> list[Mistake]:
 
 
 def _decoded(key: str, value: str) -> Any:
-    """Objects reach the program as JSON; a string that is no JSON is a string."""
-    field = next((field for field in Settings.model_fields.values() if field.alias == key), None)
-    if field is None or not value.startswith(("{", "[")) or key in SECRET_KEYS:
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
+    """Groups reach the program as JSON; a string that is no JSON is a string."""
+    if _GROUPS.get(key, False) and value.startswith(("{", "[")):
+        with suppress(ValueError):
+            return json.loads(value)
+    return value
+
+
+def _handed_on(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as the engine hands them on, whichever way they came.
+
+    What a stack file leaves out arrives as the schema's default, an empty text or group: so what is empty counts as
+    left out. A single value arrives as a text.
+    """
+    values: dict[str, Any] = {}
+    for key, value in raw.items():
+        group = _GROUPS.get(key)
+        if (group and value in (None, {})) or (group is False and value in (None, "")):
+            continue
+        single = group is False and isinstance(value, bool | int | float)
+        values[key] = reading.as_text(value) if single else value
+    return values
 
 
 def _read_stack_file(path: Path) -> tuple[dict[str, Any] | None, list[Mistake]]:
     try:
-        document: Any = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}
+        document: Any = reading.read(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
         remedy = "create it with 'pulumi stack init', or name one that exists"
         return None, [Mistake(path.name, "(file)", "", f"cannot be read: {error.strerror}", remedy)]
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         return None, [Mistake(path.name, "(file)", "", f"is not YAML: {error}", "mend it at that line")]
     config: Any = _mapping(document).get("config") or {} if isinstance(document, dict) else None
     if not isinstance(config, dict):
@@ -145,6 +141,8 @@ def _read_stack_file(path: Path) -> tuple[dict[str, Any] | None, list[Mistake]]:
         if key not in _STACK_FILE_KEYS
     ]
     raw, more = _split(_mapping(config), path.name)
+    more += _empty_groups(raw, path.name)
+    raw = _handed_on(raw)
     needless = [key for key, value in raw.items() if key not in SECRET_KEYS and _holds_secret(value)]
     more += _needless_secrets(needless, path.name)
     values = {key: _ENCRYPTED if _is_encrypted(value) else value for key, value in raw.items() if key not in needless}
@@ -155,6 +153,16 @@ def _read_stack_file(path: Path) -> tuple[dict[str, Any] | None, list[Mistake]]:
     if stack is not None:
         more += _stack_name(stack.group(1), values, path.name)
     return values, mistakes + more + plain
+
+
+def _empty_groups(raw: Mapping[str, Any], file: str) -> list[Mistake]:
+    """Groups without a value; the engine has a type for each and takes nothing else."""
+    remedy = "remove the line, or write its settings below it, indented"
+    return [
+        Mistake(file, path_of((key,)), "", "has no value", remedy)
+        for key, value in raw.items()
+        if value is None and _GROUPS.get(key)
+    ]
 
 
 def _mapping(value: Any) -> dict[str, Any]:

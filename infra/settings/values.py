@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 _LEAST_MEMORY = 32 * 2**20
+_MOST_BYTES = 2**50
 
 
 def refuse(problem: str, remedy: str) -> PydanticCustomError:
@@ -64,14 +65,17 @@ def _cidr(value: str) -> str:
 
 
 def _cpu(value: str) -> str:
-    if re.fullmatch(r"[1-9]\d{0,5}m|[1-9]\d{0,2}(\.\d{1,3})?|0\.\d{1,3}", value) and value.strip("0."):
+    known = re.fullmatch(r"[1-9]\d{0,5}m|[1-9]\d{0,2}(\.\d{1,3})?|0\.\d{1,3}", value, re.ASCII)
+    if known and value.strip("0."):
         return value
     raise refuse("is not a CPU quantity", 'write cores or millicores as a string, such as "250m" or "1"')
 
 
 def _bytes(value: str) -> str:
-    if re.fullmatch(r"[1-9]\d{0,6}(Ki|Mi|Gi|Ti)", value):
-        return value
+    if re.fullmatch(r"[1-9]\d{0,6}(Ki|Mi|Gi|Ti)", value, re.ASCII):
+        if quantities.parse(value) <= _MOST_BYTES:
+            return value
+        raise refuse("is more than Kubernetes can count", "give at most 1024Ti")
     raise refuse("is not a size", 'write a whole number with a binary unit, such as "256Mi" or "1Gi"')
 
 
@@ -98,7 +102,7 @@ def _certificates(value: str) -> str:
 
 def _moment(value: str) -> str:
     # The engine hands on a moment without quotes in its own form: 2030-01-31 12:00:00 +0000 UTC.
-    value = re.sub(r"^(\S+) (\S+) ([+-]\d{4}) [A-Z]+$", r"\1T\2\3", value)
+    value = re.sub(r"^(\S+) (\S+) ([+-]\d{4}) ([A-Z]+|[+-]\d{2,4})$", r"\1T\2\3", value)
     try:
         known = datetime.fromisoformat(value)
     except ValueError:
@@ -136,6 +140,7 @@ AppPort = Annotated[int, Field(ge=1024, le=65535)]  # below, a process needs a c
 NodePort = Annotated[int, Field(ge=30000, le=32767)]
 DnsLabel = Annotated[str, Field(pattern=DNS_LABEL)]
 EnvName = Annotated[str, Field(pattern=_ENV_NAME)]
+SecretVariable = Annotated[str, Field(pattern=_ENV_NAME, max_length=253)]  # it is a key of the Secret, too
 HostName = Annotated[str, Field(pattern=_HOST_NAME)]
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
 LabelValue = Annotated[str, Field(pattern=LABEL_VALUE)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infra.environments import ENVIRONMENTS, defaults
-from infra.settings import app_secrets
+from infra.settings import app_secrets, reading
 from infra.settings.model import SECRET_KEYS
 from operations.rendering.placeholders import DIGEST, REGISTRY, SECRET_TEXT
 
@@ -91,10 +91,10 @@ def _add_images(config: dict[str, Any], invented: list[str]) -> None:
     """Digests that come from a build (`make up`) or a promotion, so that every workload can be shown."""
     if config.get("pxl:environment") is None:
         return
-    if "pxl:release" not in config:
+    if not config.get("pxl:release"):
         config["pxl:release"] = {"digest": DIGEST}
         invented.append("pxl:release.digest")
-        if _resolved(config, "registry", "kind") == "none" and "repository" not in (config.get("pxl:image") or {}):
+        if _resolved(config, "registry", "kind") == "none" and not (config.get("pxl:image") or {}).get("repository"):
             config["pxl:image"] = {**(config.get("pxl:image") or {}), "repository": f"{REGISTRY}/app"}
             invented.append("pxl:image.repository")
     wanted = {
@@ -105,7 +105,7 @@ def _add_images(config: dict[str, Any], invented: list[str]) -> None:
     images = config.get("pxl:images")
     if images is not None and not isinstance(images, dict):
         return
-    missing = [name for name, needed in wanted.items() if needed and name not in (images or {})]
+    missing = [name for name, needed in wanted.items() if needed and (images or {}).get(name) is None]
     if missing:
         config["pxl:images"] = {**(images or {}), **{name: f"{REGISTRY}/{name}@{DIGEST}" for name in missing}}
         invented.extend(f"pxl:images.{name}" for name in missing)
@@ -135,5 +135,5 @@ def _decrypted(value: Any) -> Any:
 
 
 def _as_text(value: Any) -> str:
-    """The engine passes text as it is, and everything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
+    """The engine passes a single value as its text, and groups as JSON."""
+    return json.dumps(value) if isinstance(value, dict | list) else reading.as_text(value)

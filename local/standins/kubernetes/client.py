@@ -1,6 +1,7 @@
 """The API server as the stand-in reaches it: one kubeconfig context, any kind."""
 
 import json
+import re
 import ssl
 import tempfile
 import threading
@@ -16,6 +17,7 @@ from local.standins.kubernetes.objects import Obj
 _CONNECT_SECONDS = 4.0
 _READ_SECONDS = 60.0
 _DISCOVERY_SECONDS = 2.0
+_OF_16_BITS = re.compile(r"[\x7f-\uffff]")
 
 
 class ApiError(Exception):
@@ -105,7 +107,7 @@ class Cluster:
             answer = self._pool.request(
                 method,
                 url,
-                body=json.dumps(body).encode() if body is not None else None,
+                body=encoded(body) if body is not None else None,
                 headers={**self._headers, "Content-Type": content_type},
                 timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=read_seconds),
                 # Every request here may be repeated: reads, applies and deletes. 429 and 503 say after which time.
@@ -175,6 +177,12 @@ class Cluster:
         """Asks for an object and what it owns to be deleted, the owned first."""
         path = self.resource(api_version, kind).path(namespace, name)
         self.request("DELETE", path, body={"propagationPolicy": "Foreground"})
+
+
+def encoded(body: Any) -> bytes:
+    """JSON that is YAML, too: an apply is read as such, and YAML knows no pair of escapes for one character."""
+    text = json.dumps(body, ensure_ascii=False)
+    return _OF_16_BITS.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
 
 def _decoded(status: int, data: bytes) -> Any:

@@ -180,6 +180,10 @@ def test_two_links_to_one_name_are_refused(refuses: Any):
             {"name": "mail", "cidr": "203.0.113.0/24", "except_cidrs": ["10.0.0.0/8"], "ports": [25]},
             ["except_cidrs = '10.0.0.0/8'", "is not within 203.0.113.0/24"],
         ),
+        (
+            {"name": "mail", "cidr": "203.0.113.0/24", "except_cidrs": ["203.0.113.0/24"], "ports": [25]},
+            ["except_cidrs = '203.0.113.0/24'", "nothing would be open"],
+        ),
     ],
 )
 def test_a_malformed_way_out_is_refused(refuses: Any, egress: Any, words: list[str]):

@@ -47,6 +47,15 @@ def test_a_node_port_that_keeps_its_clients_addresses_may_be_kept_to_some_of_the
     assert args["external_traffic_policy"].value == "Local", "else the policy would see the node's address"
 
 
+def test_a_destination_needs_no_holes(tmp_path):
+    mail = {"name": "mail", "cidr": "203.0.113.0/24", "ports": [587]}
+    (egress,) = api_of(settings_of(tmp_path, network={"egress": [mail]}))["external_egress"]
+    assert egress == {"name": "mail", "cidr": "203.0.113.0/24", "ports": [587]}, "an empty list would be refused"
+    holes = {"network": {"egress": [{**mail, "except": ["203.0.113.7/32"]}]}}
+    (egress,) = api_of(settings_of(tmp_path, **holes))["external_egress"]
+    assert egress["except_cidrs"] == ["203.0.113.7/32"], "and what is to stay closed does"
+
+
 def test_a_cluster_may_have_its_dns_elsewhere(tmp_path):
     network = {"dnsNamespace": "dns", "dnsCidrs": ["169.254.20.10/32"]}
     args: Any = arguments.namespace(settings_of(tmp_path, network=network), "try")

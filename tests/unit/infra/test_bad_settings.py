@@ -29,6 +29,7 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("a misspelled section", {**DEV, "postgress": {}}, "postgress", "pxl:postgres"),
     ("a misspelled key", {**DEV, "api": {"drainSecond": 5}}, "api.drainSecond", "pxl:api.drainSeconds"),
     ("a key in snake case", {**DEV, "api": {"drain_second": 5}}, "api.drain_second", "not a setting"),
+    ("a key that exists in snake case", {**DEV, "api": {"drain_seconds": 5}}, "api.drain_seconds", "drainSeconds"),
     ("a dotted key", {**DEV, "api.nodePort": 30080}, "api.nodePort", "--path"),
     ("a string for a number", {**DEV, "api": {"drainSeconds": "10"}}, "api.drainSeconds", "integer"),
     ("a fraction for a number", {**DEV, "api": {"drainSeconds": 1.5}}, "api.drainSeconds", "integer"),
@@ -43,12 +44,19 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("a node port out of range", {**DEV, "api": {"nodePort": 8080}}, "api.nodePort", "at least 30000"),
     ("CPU in words", {**DEV, "api": {"resources": {"cpu": "two"}}}, "api.resources.cpu", "250m"),
     ("CPU as a number", {**DEV, "api": {"resources": {"cpu": 1}}}, "api.resources.cpu", "string"),
+    ("CPU in other digits", {**DEV, "api": {"resources": {"cpu": "1\u0663m"}}}, "api.resources.cpu", "250m"),
+    ("more memory than there is", {**DEV, "api": {"resources": {"memory": "9999999Gi"}}},
+     "api.resources.memory", "1024Ti"),
+    ("more storage than can be counted", {**DEV, "registry": {"storage": "9999999Ti"}}, "registry.storage", "1024Ti"),
+    ("a command that ends early", {**DEV, "api": {"command": ["node", "a\0b"]}}, "api.command[1]", "NUL"),
+    ("a variable that ends early", {**DEV, "app": {"env": {"MODE": "a\0b"}}}, "app.env.MODE", "NUL"),
     ("memory without a unit", {**DEV, "api": {"resources": {"memory": "256"}}}, "api.resources.memory", "256Mi"),
     ("memory in MB", {**DEV, "api": {"resources": {"memory": "256MB"}}}, "api.resources.memory", "256Mi"),
     ("a tag instead of a digest", {**DEV, "release": {"digest": "v1.4.2"}}, "release.digest", "tag"),
     ("latest instead of a digest", {**DEV, "release": {"digest": "latest"}}, "release.digest", "tag"),
     ("a digest that is cut short", {**DEV, "release": {"digest": "sha256:abc"}}, "release.digest", "cut short"),
-    ("a release without a digest", {**DEV, "release": {}}, "release.digest", "missing"),
+    ("a release without a digest", {**DEV, "release": {"reason": "urgent"}}, "release.digest", "missing"),
+    ("a group without a value", {**DEV, "release": None}, "release", "no value"),
     ("an image by tag", {**DEV, "images": {"redis": "docker.io/library/redis:7"}}, "images.redis", "digest"),
     ("tag and digest", {**DEV, "images": {"redis": f"redis:7@{DIGEST}"}}, "images.redis", "tag"),
     ("a repository with a tag", {**STAGING, "image": {"repository": "r.example.com/a:1"}}, "image.repository", "tag"),
@@ -81,6 +89,12 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("generated secrets from a store", {**STAGING, "secrets": {"generate": True, "store": {"name": "v"}}},
      "secrets.generate", "store"),
     ("a secret variable that is set already", {**DEV, "secrets": {"variables": ["PORT"]}}, "secrets.variables", "port"),
+    ("a secret variable under the key of a built-in one", {**DEV, "secrets": {"variables": ["DATABASE_PASSWORD"]}},
+     "secrets.variables", "databasePassword"),
+    ("two secret variables under one key", {**DEV, "secrets": {"variables": ["A_B", "a_b"]}},
+     "secrets.variables", "a-b"),
+    ("a secret variable that is no key of a Secret", {**DEV, "secrets": {"variables": ["A" * 254]}},
+     "secrets.variables[0]", "at most 253"),
     ("a secret variable without value", {**DEV, "secrets": {"variables": ["SMTP_TOKEN"]}}, "appSecrets", "SMTP_TOKEN"),
     ("a variable both plain and secret",
      {**DEV, "app": {"env": {"MODE": "x"}}, "secrets": {"variables": ["MODE"]}}, "app.env.MODE", "secret"),
@@ -107,6 +121,8 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
      "release.healthySince", "time zone"),
     ("a hole outside of the egress", {**DEV, "network": {"egress": [{**PAYMENTS, "except": ["10.0.0.0/8"]}]}},
      "network.egress[0].except", "not within"),
+    ("a hole that is all of the egress", {**DEV, "network": {"egress": [{**PAYMENTS, "except": ["203.0.113.0/24"]}]}},
+     "network.egress[0].except", "nothing would be open"),
     ("two destinations of one name", {**DEV, "network": {"egress": [PAYMENTS, PAYMENTS]}},
      "network.egress[1].name", "another"),
     ("a destination with the name of a store", {**DEV, "network": {"egress": [{**PAYMENTS, "name": "redis"}]}},
@@ -207,11 +223,61 @@ def test_what_is_said_about_a_secret_is_no_secret(tmp_path):
     assert mistakes_of(tmp_path, {**DEV, "app": {"env": env}}) == [], "there would be no way to set them"
 
 
-def test_a_date_is_read_as_the_text_that_it_is(tmp_path):
+@pytest.mark.parametrize("key", ["databasePassword", "redisPassword", "jwtSecret", "appSecrets"])
+def test_a_secret_in_plain_text_is_found_in_any_spelling(tmp_path, key):
+    snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)
+    for spelled in (key, snake, key.lower()):
+        found = "\n".join(map(str, mistakes_of(tmp_path, {**DEV, spelled: "canary-0123456789" * 3})))
+        assert f"pxl:{spelled}" in found, f"{spelled} would be taken, and stands in plain text"
+        assert "canary" not in found, f"{spelled} must not be shown"
+
+
+def stack_file(tmp_path, text):
     path = tmp_path / "Pulumi.try.yaml"
-    release = f"{{digest: {DIGEST}, healthySince: 2030-01-31T12:00:00Z}}"
-    path.write_text(f"config: {{pxl:environment: dev, pxl:owner: 2030-01-31, pxl:release: {release}}}")
-    assert check_stack_file(path) == [], "YAML's own dates must not stop the check"
+    path.write_text(f"config: {{pxl:environment: dev, {text}}}")
+    return check_stack_file(path)
+
+
+def test_a_moment_needs_no_quotes(tmp_path):
+    for moment in ("2030-01-31T12:00:00Z", "2030-01-31T12:00:00+02:00", '"2030-01-31T12:00:00.5Z"'):
+        release = f"pxl:release: {{digest: {DIGEST}, healthySince: {moment}}}"
+        assert stack_file(tmp_path, release) == [], f"{moment} is read as what the engine makes of it"
+
+
+@pytest.mark.parametrize("text", ["pxl:owner: 2030-01-31", "pxl:app: {env: {BUILT: 2030-01-31}}"])
+def test_a_date_that_the_engine_would_rewrite_is_refused(tmp_path, text):
+    (mistake,) = stack_file(tmp_path, text)
+    assert "2030-01-31 00:00:00 +0000 UTC" in mistake.value, "that is what the program would get"
+    assert "quotes" in mistake.remedy
+    assert stack_file(tmp_path, text.replace("2030-01-31", '"2030-01-31"')) == [], "in quotes it is a text"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pxl:owner: 5",
+        "pxl:owner: ''",
+        "pxl:owner:",
+        "pxl:release: {}",
+        "pxl:api: {drainSeconds: 1e1}",
+        "pxl:api: {drainSeconds: 10.0}",
+        "pxl:app: {env: {MODE: yes}}",
+    ],
+)
+def test_what_the_engine_makes_a_good_value_of_is_good(tmp_path, text):
+    assert stack_file(tmp_path, text) == [], "the program would take it"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("pxl:worker: {enabled: yes}", "pxl:worker.enabled"),
+        ("pxl:api: {drainSeconds: 1:30}", "pxl:api.drainSeconds"),
+        ("pxl:app: {env: {MODE: 5}}", "pxl:app.env.MODE"),
+    ],
+)
+def test_what_the_engine_makes_another_value_of_is_refused(tmp_path, text, key):
+    assert [mistake.key for mistake in stack_file(tmp_path, text)] == [key], "the program would refuse it, too late"
 
 
 @pytest.mark.parametrize(
@@ -257,6 +323,9 @@ def test_a_secret_is_never_shown(tmp_path):
         ("config:\n  pxl:api: {sticky: true}\n  pxl:api: {nodePort: 30080}", "'pxl:api' is there twice"),
         ("config: {'plx:api': {}}", "pxl:api"),
         ("config: {'api': {}}", "pxl:api"),
+        ("config: {pxl:api: !!binary aGVsbG8=}", "tag"),
+        ("config: {pxl:app: {port: .nan}}", "number"),
+        ('config: {pxl:app: {env: {MODE: "\\ud800"}}}', "half a character"),
     ],
     ids=[
         "broken YAML",
@@ -267,6 +336,9 @@ def test_a_secret_is_never_shown(tmp_path):
         "a key twice",
         "misspelled project",
         "no project",
+        "a tag",
+        "no number",
+        "half a character",
     ],
 )
 def test_refuses_a_file_that_is_not_a_stack_file(tmp_path, text, word):

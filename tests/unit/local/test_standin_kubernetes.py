@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from local.standins.kubernetes import check, diff, names, state
+from local.standins.kubernetes.client import encoded
 from local.standins.kubernetes.kubeconfig import Unreachable, replacing_arguments, target
 from local.standins.kubernetes.objects import AUTONAMED, id_of, is_namespaced, kind_of, parse_id, to_api
 from local.standins.values import UNKNOWN, Secret, decode, encode, mark_like
@@ -58,6 +60,12 @@ def test_secrets_unknowns_and_whole_numbers_survive_the_protocol() -> None:
     back = decode(encode(given))
     assert back == given, "a value that is sent and read again is the same"
     assert isinstance(back["port"], int), "the API refuses 8080.0 where it wants an integer"
+
+
+def test_an_object_is_sent_as_json_that_yaml_reads_the_same() -> None:
+    obj = {"data": {"\U0001f600": "\x7f\x85\u2028 \\ud83d \\\u00e9 \"'\n"}, "count": 1, "off": None}
+    assert json.loads(encoded(obj)) == obj
+    assert yaml.safe_load(encoded(obj)) == obj, "the API server reads an apply as YAML, which has no pairs of escapes"
 
 
 def test_a_secret_in_a_list_hides_the_whole_list() -> None:

@@ -35,6 +35,17 @@ def test_only_what_the_stack_uses_is_invented() -> None:
     assert json.loads(found.values["pxl:image"]) == {"repository": "registry.example.com/app"}
 
 
+def test_what_is_set_to_nothing_is_missing() -> None:
+    found = build({**DEV, "pxl:release": {}, "pxl:images": {"redis": None}}, {})
+    assert {"pxl:release.digest", "pxl:images.redis"} <= set(found.invented), "the program sees it so, too"
+    assert json.loads(found.values["pxl:images"])["redis"].endswith(DIGEST)
+
+
+def test_single_values_are_passed_as_their_text() -> None:
+    values = build({**DEV, "pxl:owner": None, "pxl:x": True, "pxl:y": 5}, {}).values
+    assert (values["pxl:owner"], values["pxl:x"], values["pxl:y"]) == ("", "true", "5"), "as the engine does it"
+
+
 def test_what_is_set_is_never_replaced() -> None:
     found = build({**DEV, "pxl:release": {"digest": "sha256:" + "1" * 64}, "pxl:images": {"redis": "mine"}}, {})
     assert json.loads(found.values["pxl:release"])["digest"].endswith("1111")
