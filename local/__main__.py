@@ -64,12 +64,17 @@ def preview(stack: Annotated[str, typer.Argument(help="Such as dev or staging.")
 def isolation(
     markdown: Annotated[Path | None, typer.Option(help="Also write the tables as a page.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    ephemeral_containers: Annotated[
+        bool, typer.Option("--ephemeral-containers", help="Add one to pods in which nothing can be run.")
+    ] = False,
     kube_context: ContextOption = None,
 ) -> None:
     """Try every connection of the dev stack: exactly what it declares may be reached."""
     state = State.current()
     with lock.held(state):
-        shown = proving.isolation(state, context=kube_context, page=markdown, as_json=as_json)
+        shown = proving.isolation(
+            state, context=kube_context, page=markdown, as_json=as_json, ephemeral_containers=ephemeral_containers
+        )
     raise typer.Exit(0 if shown else 1)
 
 

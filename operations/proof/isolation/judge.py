@@ -149,6 +149,7 @@ class Proof:
         connections: How many connections were tried, second tries included.
         missing: What could not be looked at and has to be: pods that do not run.
         notes: What could not be looked at and need not be.
+        restore: The command that makes the cluster what the program says.
     """
 
     stack: str
@@ -157,6 +158,7 @@ class Proof:
     connections: int
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    restore: str = ""
 
     @property
     def differences(self) -> list[Judged]:

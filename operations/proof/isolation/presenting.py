@@ -125,7 +125,7 @@ def _blocks(proof: Proof) -> Iterable[str]:
     if proof.differences:
         yield _listed("Not as declared:", proof.differences, proof)
     if proof.unknown:
-        yield _listed("Not shown, and so not proved:", proof.unknown, proof)
+        yield "\n".join(["Not shown, and so not proved:", *_unknown(proof)])
     if proof.gaps:
         yield "\n".join(["What is missing for a proof:", *(f"  {gap}" for gap in proof.gaps)])
     if notes := _notes(proof):
@@ -145,6 +145,19 @@ def _listed(title: str, judged: Sequence[Judged], proof: Proof) -> str:
     if len(judged) > _SHOWN:
         lines.append(f"  … and {len(judged) - _SHOWN} more: --json lists all of them")
     return "\n".join(lines)
+
+
+def _unknown(proof: Proof) -> list[str]:
+    """One line for each end that is to blame, rather than one for each of its connections."""
+    blamed: dict[str, list[Judged]] = {}
+    for one in proof.unknown:
+        of_source = one.tried is None or "the source" in one.reason
+        end = f"{one.source.name} ({one.source.group}) → anything" if of_source else f"anybody → {_target(one)}"
+        blamed.setdefault(f"  ? {end}: {one.reason}", []).append(one)
+    lines: list[str] = []
+    for line, judged in blamed.items():
+        lines += [f"{line} ({len(judged)} connections)", f"    next: {remedy(judged[0], proof)}"]
+    return lines
 
 
 def _target(one: Judged) -> str:

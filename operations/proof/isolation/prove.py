@@ -43,6 +43,7 @@ class Options:
         metadata: The cloud's metadata service, likewise.
         seconds: How long one connection may take.
         ephemeral_containers: Whether to add an ephemeral container where nothing can be run otherwise.
+        restore: The command that makes the cluster what the program says; "" for that of ``pxlctl``.
     """
 
     kubeconfig: Path | None = None
@@ -51,6 +52,7 @@ class Options:
     metadata: str = METADATA
     seconds: float = 3.0
     ephemeral_containers: bool = False
+    restore: str = ""
 
 
 def prove(stack: str, declared: Declared, options: Options) -> Proof:
@@ -107,7 +109,9 @@ class _Run:
         finally:
             side_by_side({place: session.close for place, session in self._sessions.items()}, 3)
         notes = (*self._made.notes, *recovered)
-        return Proof(stack, self._declared, tuple(judged), self._connections, tuple(self._missing), notes)
+        # Without a refresh the engine trusts its record, and makes nothing that it has already made.
+        restore = self._options.restore or f"pulumi refresh --stack {stack}; pxlctl up {stack}"
+        return Proof(stack, self._declared, tuple(judged), self._connections, tuple(self._missing), notes, restore)
 
     def _start(self) -> None:
         _, failed = side_by_side({place: one.start for place, one in self._sessions.items()}, 90)
@@ -116,7 +120,7 @@ class _Run:
             for place in failed:
                 self._sessions[place] = Session(self._cluster, place, add_container(self._cluster, place, image))
             _, failed = side_by_side({place: self._sessions[place].start for place in failed}, 90)
-        self._mute = {place: f"nothing can be run in it ({error})" for place, error in failed.items()}
+        self._mute = {place: str(error) for place, error in failed.items()}
 
     def _listen(self) -> None:
         """Every pod listens on a port that nothing declares; strangers also on the ports of the stack."""

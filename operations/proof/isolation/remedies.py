@@ -21,8 +21,8 @@ def remedy(one: Judged, proof: Proof) -> str:
     where = proof.declared.namespace
     if one.verdict is Verdict.MISSING:
         return (
-            f"restore the policies: pxlctl up {proof.stack}. If it stays: is there one that the program does not know, "
-            f"or something else in between? kubectl get networkpolicy -n {where}"
+            f"bring back policies that are gone: {proof.restore}. If it stays, a policy that the program does not know "
+            f"is in between, or something else: kubectl get networkpolicy -n {where}"
         )
     if one.verdict is Verdict.UNDECLARED:
         if one.target.place.kind is Kind.CLUSTER and not one.target.place.pod:
@@ -31,9 +31,9 @@ def remedy(one: Judged, proof: Proof) -> str:
                 "let it restrict that, too (for some it is a setting), or block it on the node"
             )
         return (
-            "find the policy that lets it through, or the one that is gone: "
-            f"kubectl get networkpolicy -n {where}; pxlctl up {proof.stack} restores what is gone"
+            f"remove the policy that lets it through (kubectl get networkpolicy -n {where}), "
+            f"or bring back the one that is gone: {proof.restore}"
         )
-    if one.tried is None and "nothing can be run" in one.reason:
-        return "give its image perl, node or bash, or allow a container beside it: --ephemeral-containers"
+    if "nothing can be run" in one.reason or "cannot listen" in one.reason:
+        return "give its image perl or node, or allow a container beside it: --ephemeral-containers"
     return f"see whether it runs: pxlctl explain {where}; then try again"

@@ -1,5 +1,6 @@
 """An agent at work in one container, over one exec connection for the whole proof."""
 
+import json
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -57,7 +58,7 @@ class Session:
             except Silent as error:
                 said.append(f"{agent.name}: {error}")
                 self.close()
-        raise Silent("; ".join(said))
+        raise Silent(f"nothing can be run in it: {'; '.join(said)}")
 
     def listen(self, ports: Iterable[int]) -> dict[int, str]:
         """Listens on ports until the session ends; those that it cannot listen on come back, with the reason."""
@@ -152,8 +153,18 @@ class Session:
 
     def _last_words(self, connection: Any) -> str:
         """Why a command ended: what it said itself, else what the kubelet says about it."""
-        said = connection.read_channel(_ERRORS).strip() or connection.read_channel(_STATUS)
+        said = connection.read_channel(_ERRORS).strip() or _message(connection.read_channel(_STATUS))
+        if "executable file not found" in said or "no such file or directory" in said:
+            return "not there"
         return " ".join(said.split())[:200] or "it ended"
+
+
+def _message(status: str) -> str:
+    """The words in the object that the API server ends an exec with."""
+    try:
+        return str(json.loads(status).get("message", ""))
+    except ValueError:
+        return status
 
 
 def _command(key: int, target: Target) -> str:

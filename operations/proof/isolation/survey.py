@@ -91,13 +91,18 @@ def look(cluster: Cluster, declared: Declared) -> Survey:
     return Survey(
         pods=tuple(places),
         ports=ports,
-        idle=tuple(f"pod {where}/{pod['metadata']['name']} does not run" for pod in present if pod not in running),
+        idle=tuple(_idle_words(pod) for pod in present if pod not in running),
         labels=namespace["metadata"].get("labels") or {},
         app=_app(running, where),
         cluster=(*_nodes(cluster, places), *_api_server(cluster), *_dns(cluster, declared)),
         spare_port=next(port for port in _SPARE_PORTS if port not in taken),
         services=tuple(one for one in services if one),
     )
+
+
+def _idle_words(pod: Object) -> str:
+    where, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+    return f"pod {where}/{name} does not run, so that nobody knows what it may reach: pxlctl explain {where}"
 
 
 def _app(running: Iterable[Object], namespace: str) -> Object:

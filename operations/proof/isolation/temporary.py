@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from kubernetes.client.exceptions import ApiException
 
 from operations import rollout
-from operations.console import step
+from operations.console import say, step
 from operations.errors import Problem
 from operations.proof.isolation import owned
 from operations.proof.isolation.cluster import Cluster, Object
@@ -62,7 +62,17 @@ def temporary(cluster: Cluster, declared: Declared, survey: Survey) -> Iterator[
         yield made
     finally:
         with step("removing the temporary pods") as current:
-            remove(cluster, declared.namespace, current.update)
+            _remove_for_sure(cluster, declared.namespace, current.update)
+
+
+def _remove_for_sure(cluster: Cluster, namespace: str, tell: Say) -> None:
+    """Removes them also when it is interrupted; once more, and it gives up."""
+    try:
+        remove(cluster, namespace, tell)
+    except KeyboardInterrupt:
+        say("the temporary pods are still removed; interrupt once more to leave them to the next proof")
+        remove(cluster, namespace, tell)
+        raise
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,7 @@ class _Maker:
         self._made = Temporary()
         self._wanted: list[_Wanted] = []
 
-    def make(self, say: Say) -> Temporary:
+    def make(self, tell: Say) -> Temporary:
         try:
             own = self._declared.namespace
             self._pod(own, UNLABELLED, Kind.STRANGER, marked=False)
@@ -99,7 +109,7 @@ class _Maker:
             ) from error
         self._nodes()
         for wanted in self._wanted:
-            self._await(wanted, say)
+            self._await(wanted, tell)
         return self._made
 
     def _space(self, name: str, level: str) -> str:
@@ -155,7 +165,7 @@ class _Maker:
         self._cluster.make_pod(pod)
         self._wanted.append(_Wanted(namespace, name, group, kind))
 
-    def _await(self, wanted: _Wanted, say: Say) -> None:
+    def _await(self, wanted: _Wanted, tell: Say) -> None:
         """Waits until a pod runs; one in the network of its node may also fail to."""
         end = time.monotonic() + _SECONDS
         why = ""
@@ -168,7 +178,7 @@ class _Maker:
                 self._made.places.append(place_of(pod, wanted.group, wanted.kind))
                 return
             why = _waits_for(pod)
-            say(f"{wanted.group}: {why}")
+            tell(f"{wanted.group}: {why}")
             time.sleep(_EVERY_SECONDS)
         if wanted.kind is Kind.CLUSTER:
             self._made.notes.append(f"the node as a source is not shown: its pod does not start ({why})")

@@ -87,12 +87,17 @@ def test_without_enforcement_the_cause_comes_first(capsys: pytest.CaptureFixture
     assert "does not enforce NetworkPolicies" in capsys.readouterr().out
 
 
-def test_a_pod_in_which_nothing_can_be_run_names_the_way_out() -> None:
+def test_a_pod_in_which_nothing_can_be_run_names_the_way_out(capsys: pytest.CaptureFixture[str]) -> None:
     tried = {pair: one for pair, one in as_declared().items() if pair[0] != API_2}
-    data = presenting.data(proof_of(tried, mute={API_2: "nothing can be run in it (perl: not found)"}))
+    proof = proof_of(tried, mute={API_2: "nothing can be run in it: perl: not there"})
+    data = presenting.data(proof)
     assert data["ok"] is False
     assert {one["sourcePod"] for one in data["unknown"]} == {"shop/api-2"}
     assert all("--ephemeral-containers" in one["remedy"] for one in data["unknown"])
+    presenting.show(proof)
+    out = capsys.readouterr().out
+    assert "? shop/api-2 (api) → anything: nothing can be run in it: perl: not there (15 connections)" in out
+    assert out.count("--ephemeral-containers") == 1, "it is one thing to mend"
 
 
 def test_scripts_get_every_connection_and_every_difference() -> None:
