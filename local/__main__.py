@@ -53,6 +53,21 @@ def down(kube_context: ContextOption = None) -> None:
 
 
 @app.command()
+def resume() -> None:
+    """Start the node again as it was, after a reboot; one that runs is left alone."""
+    state = State.current()
+    found = None
+    # A boot script may outlive the platform that it is for, and must not make its folder again.
+    if (state.folder / "node").is_dir():
+        with lock.held(state):
+            found = node.resume(state)
+    if found:
+        say(f"the node is ready; its pods follow, and the app answers on http://127.0.0.1:{found.app_port}")
+    else:
+        say(f"there is no node to start in {state.folder}; make up makes one")
+
+
+@app.command()
 def preview(stack: Annotated[str, typer.Argument(help="Such as dev or staging.")] = bringing_up.STACK) -> None:
     """Say what `up` would change in a stack; nothing is changed."""
     state = State.current()
@@ -105,6 +120,9 @@ def status() -> None:
         say(f"app        http://127.0.0.1:{found.app_port}")
         say(f"kubectl    {Path(sys.executable)} -m local kubectl get pods --all-namespaces")
         say(f"kubeconfig {state.folder / 'kubeconfig'}")
+    if found.app_port:
+        say(f"watchdog   {found.watcher.summary}")
+        say(f"at boot    {found.boot}")
     for daemon in found.daemons:
         say(f"  {daemon.name:<24} {daemon.phase:<9} restarts {daemon.restarts} {daemon.detail}".rstrip())
     raise typer.Exit(0 if found.ready else 1)

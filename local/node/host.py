@@ -1,5 +1,7 @@
 """What the machine must offer, and the one thing that a kernel may have to be asked for."""
 
+import ctypes
+import errno
 import os
 import platform
 import shutil
@@ -10,6 +12,9 @@ from operations.console import say
 from operations.errors import Problem
 
 _BRIDGE_SETTINGS = Path("/proc/sys/net/bridge")
+_INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
+# The daemons of one node have 20.
+_INOTIFY_NEEDED = 24
 _ELSEWHERE = "use a cluster of your own instead: make up KUBE_CONTEXT=name"
 
 
@@ -50,6 +55,34 @@ def require_root() -> None:
             "The embedded node needs root.",
             why="it makes Linux namespaces, mounts and control groups",
             remedy=f"run the command with sudo --preserve-env, or {_ELSEWHERE}",
+        )
+
+
+def require_inotify(needed: int = _INOTIFY_NEEDED) -> None:
+    """Raises a Problem unless the user may have as many inotify instances more as the node's daemons need.
+
+    The limit is the machine's, by default 128 for each user: enough for six nodes.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    made: list[int] = []
+    try:
+        while len(made) < needed:
+            handle = libc.inotify_init1(os.O_CLOEXEC)
+            if handle < 0:
+                break
+            made.append(handle)
+        error = ctypes.get_errno()
+    finally:
+        for handle in made:
+            os.close(handle)
+    if len(made) < needed and error == errno.EMFILE:
+        limit = int(_INOTIFY_LIMIT.read_text())
+        raise Problem(
+            "The machine has no room for another node.",
+            where=str(_INOTIFY_LIMIT),
+            why=f"its daemons need {needed} inotify instances, and of the {limit} that the user may have, "
+            f"{len(made)} are free; a node that runs has about 20",
+            remedy=f"end another one (make down), or allow more: sysctl fs.inotify.max_user_instances={4 * limit}",
         )
 
 

@@ -93,9 +93,24 @@ class Layout:
         return self.data("status") / "status.json"
 
     @property
+    def watchdog_record(self) -> Path:
+        """Which process starts the sandbox again when it ends."""
+        return self.folder / "watchdog.json"
+
+    @property
+    def watchdog_status(self) -> Path:
+        """What that process says of itself."""
+        return self.folder / "watchdog-status.json"
+
+    @property
     def cgroup_name(self) -> str:
         """The name of the node's group in every cgroup hierarchy."""
         return f"pxl-{self.state.id}"
+
+    @property
+    def watchdog_cgroup_name(self) -> str:
+        """The same for the watchdog, which stays when the node's group is removed."""
+        return f"{self.cgroup_name}-watchdog"
 
     @property
     def build_cgroup_name(self) -> str:

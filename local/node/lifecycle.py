@@ -2,13 +2,26 @@
 
 import shutil
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.node import addons, cgroups, config, host, pki, ports, record, rootfs, sandbox, spec, wait
+from local.node import (
+    addons,
+    boot,
+    cgroups,
+    config,
+    host,
+    pki,
+    ports,
+    record,
+    rootfs,
+    sandbox,
+    spec,
+    wait,
+    watchdog,
+)
 from local.node.layout import Layout
 from local.paths import State, cache_dir
 from operations.console import say, step
@@ -99,6 +112,8 @@ class Status:
         pid: The sandbox's first process.
         detail: Why it is not ready.
         daemons: The state of each daemon.
+        watcher: What the watchdog says, which starts the sandbox again when it ends.
+        boot: What a reboot does, and what to do about it.
     """
 
     running: bool
@@ -106,7 +121,9 @@ class Status:
     app_port: int | None
     pid: int | None
     detail: str
-    daemons: tuple[wait.Daemon, ...] = ()
+    daemons: tuple[wait.Daemon, ...]
+    watcher: watchdog.Report
+    boot: str
 
 
 def builder(state: State) -> Builder:
@@ -142,29 +159,58 @@ def up(state: State, *, app_port: int | None = None) -> Node:
     config.ensure(layout)
     wanted = _specification(layout, programs, root, port)
     found = record.read(layout.record)
-    if found and found.alive and found.fingerprint == wanted["fingerprint"]:
-        since = 0.0
-    else:
-        found, since = _start(layout, wanted, port, replaced=bool(found and found.alive)), time.time()
-    node = Node(state, found.pid, port)
-    if since == 0.0 and wait.node_state(layout)[0]:
+    if not (found and found.alive and found.fingerprint == wanted["fingerprint"] and _is_watched(layout, wanted)):
+        _start(layout, wanted, port, replaced=bool(found and found.alive))
+    boot.install(state)
+    return _ready(layout)
+
+
+def resume(state: State) -> Node | None:
+    """Starts the node again as ``up`` has left it, for the time after a reboot; one that runs is left alone.
+
+    Returns:
+        The node, when it is Ready; its pods follow by themselves. None when there is nothing to start.
+
+    Raises:
+        Problem: A port is taken, what was built is gone, or a daemon fails.
+    """
+    layout = Layout(state)
+    wanted, recorded = spec.read(layout), ports.read(layout.ports)
+    if not wanted or not recorded:
+        return None
+    host.require()
+    found = record.read(layout.record)
+    if not (found and found.alive and _is_watched(layout, wanted)):
+        _start(layout, wanted, recorded.app, replaced=False)
+    return _ready(layout)
+
+
+def _is_watched(layout: Layout, wanted: Mapping[str, Any]) -> bool:
+    return watchdog.ensure(layout, wanted["init"])
+
+
+def _ready(layout: Layout) -> Node:
+    if wait.state(layout)[0]:
         # A run that was interrupted here left a node that is Ready and lacks them.
         addons.allow(layout)
-        return node
-    with step("starting the node", hint="about 20 s") as current:
-        wait.for_daemons(layout, found, current)
-        addons.allow(layout)
-        wait.for_node(layout, found, since, current)
-    return node
+    else:
+        with step("starting the node", hint="about 20 s") as current:
+            wait.for_daemons(layout, current)
+            addons.allow(layout)
+            wait.for_node(layout, current)
+    found = running(layout.state)
+    if not found:
+        raise wait.ended(layout)
+    return found
 
 
 def _specification(layout: Layout, programs: spec.Programs, root: Path, port: int) -> dict[str, Any]:
     wanted = spec.sandbox(layout, root, programs, cgroups.required())
-    wanted["app_port"] = port
-    return {**wanted, "fingerprint": spec.fingerprint({**wanted, "init": sandbox.program()}, layout.config)}
+    wanted |= {"app_port": port, "init": sandbox.program()}
+    return {**wanted, "fingerprint": spec.fingerprint(wanted, layout.config)}
 
 
-def _start(layout: Layout, wanted: Mapping[str, Any], port: int, *, replaced: bool) -> record.Record:
+def _start(layout: Layout, wanted: Mapping[str, Any], port: int, *, replaced: bool) -> None:
     if replaced:
         recorded = ports.read(layout.ports)
         if recorded is None or recorded.app != port:
@@ -172,12 +218,13 @@ def _start(layout: Layout, wanted: Mapping[str, Any], port: int, *, replaced: bo
             ports.check(port)
         say("the node's parts or its port have changed: starting it anew, with its data")
     sandbox.stop(layout)
+    host.require_inotify()
     host.load_modules()
     cgroups.hand_down(cgroups.hierarchies())
     claimed, sockets = ports.claim(layout.ports, port)
     try:
         config.ensure_kubeconfig(layout, claimed.api)
-        return sandbox.launch(layout, dict(wanted), sockets)
+        sandbox.launch(layout, dict(wanted), sockets)
     finally:
         for each in sockets:
             each.close()
@@ -204,10 +251,11 @@ def down(state: State) -> None:
         Problem: A process does not end, or the user may not end it.
     """
     layout = Layout(state)
-    groups = (layout.cgroup_name, layout.build_cgroup_name)
-    if not layout.folder.exists() and not any(map(cgroups.exists, groups)):
+    groups = (layout.cgroup_name, layout.watchdog_cgroup_name, layout.build_cgroup_name)
+    if not layout.folder.exists() and not any(map(cgroups.exists, groups)) and not boot.exists(state):
         return
     host.require_root()
+    boot.remove(state)
     sandbox.stop(layout)
     sandbox.stop_builds(layout)
     layout.kubeconfig.unlink(missing_ok=True)
@@ -232,7 +280,8 @@ def status(state: State) -> Status:
     layout = Layout(state)
     found, recorded = record.read(layout.record), ports.read(layout.ports)
     app_port = recorded.app if recorded else None
+    watched, at_boot = watchdog.read(layout), boot.advice(state)
     if not found or not found.alive:
-        return Status(False, False, app_port, None, "the node does not run")
-    ready, detail = wait.node_state(layout)
-    return Status(True, ready, app_port, found.pid, detail, tuple(wait.daemons(layout)))
+        return Status(False, False, app_port, None, "the node does not run", (), watched, at_boot)
+    ready, detail = wait.state(layout)
+    return Status(True, ready, app_port, found.pid, detail, tuple(wait.daemons(layout)), watched, at_boot)

@@ -1,6 +1,8 @@
 """Which process the sandbox is: a record that cannot be mistaken for somebody else's process."""
 
 import json
+import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +33,12 @@ class Record:
             return False
         found = process_state(self.pid)
         return found is not None and found[0] not in "ZX" and found[1] == self.start
+
+    @property
+    def began(self) -> float:
+        """When the process started, in seconds since the epoch; of this boot's records only."""
+        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        return booted + self.start / os.sysconf("SC_CLK_TCK")
 
 
 def read(path: Path) -> Record | None:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from local import build, cache
-from local.node import cgroups, record, spec
+from local.node import cgroups, record, spec, watchdog
 from local.node.layout import Layout
+from local.paths import write
 from operations.errors import Problem
 
 INSIDE = {
@@ -28,38 +29,26 @@ _KILL_SECONDS = 15.0
 
 
 def launch(layout: Layout, wanted: dict[str, Any], sockets: Sequence[socket.socket]) -> record.Record:
-    """Starts the sandbox's first process in namespaces of its own, and lets it run.
+    """Starts the watchdog, which starts the sandbox's first process in namespaces of its own, and lets both run.
 
     Args:
         layout: Where the node's files are; none of its processes may run.
-        wanted: What ``spec.sandbox`` returned, with its fingerprint.
+        wanted: What ``spec.sandbox`` returned, with its fingerprint and the program that is to carry it out.
         sockets: The host's listening sockets, in the order of ``spec.FORWARD_TARGETS``.
 
     Raises:
         Problem: The kernel refuses the namespaces or the control groups.
     """
-    layout.status.unlink(missing_ok=True)
-    (layout.log / "init.log").unlink(missing_ok=True)
-    forwards = [
-        {"fd": each.fileno(), "target": target} for each, target in zip(sockets, spec.FORWARD_TARGETS, strict=True)
-    ]
-    text = json.dumps({**wanted, "forwards": forwards}, indent=2)
-    layout.spec.write_text(text)
-    done = subprocess.run(
-        [program(), "launch", str(layout.spec)],
-        pass_fds=[each.fileno() for each in sockets],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        start_new_session=True,
-        check=False,
-    )
+    for stale in (layout.status, layout.watchdog_status, layout.log / "init.log"):
+        stale.unlink(missing_ok=True)
+    write(layout.spec, json.dumps(wanted, indent=2))
+    why = watchdog.start(layout, wanted["init"], [each.fileno() for each in sockets])
     started = record.read(layout.record)
-    if done.returncode != 0 or started is None:
+    if why or started is None:
         raise Problem(
             "The node's sandbox could not be started.",
             where="Linux namespaces and control groups",
-            why=done.stderr.strip(),
+            why=why,
             remedy="inside a container, run it with --privileged; or use another cluster: make up KUBE_CONTEXT=name",
         )
     return started
@@ -72,14 +61,21 @@ def program() -> str:
 
 def stop(layout: Layout) -> None:
     """Ends every process of the node and removes its control groups. Namespaces, mounts and interfaces go too."""
-    found = record.read(layout.record)
+    # First what would start it again: once its group is gone, so is whatever it was just starting, or that has
+    # moved on to the node's group.
+    _end(layout.watchdog_record, layout.watchdog_cgroup_name)
+    _end(layout.record, layout.cgroup_name)
+
+
+def _end(path: Path, group: str) -> None:
+    found = record.read(path)
     if found and found.alive:
         os.kill(found.pid, signal.SIGKILL)
         end = time.monotonic() + _KILL_SECONDS
         while found.alive and time.monotonic() < end:
             time.sleep(0.02)
-    cgroups.remove(layout.cgroup_name)
-    layout.record.unlink(missing_ok=True)
+    cgroups.remove(group)
+    path.unlink(missing_ok=True)
 
 
 def stop_builds(layout: Layout) -> None:

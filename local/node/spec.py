@@ -98,7 +98,14 @@ def sandbox(layout: Layout, root: Path, programs: Programs, hierarchies: list[cg
             "net/bridge/bridge-nf-call-ip6tables": "1",
         },
         "setup": _setup(),
+        "forwards": [{"target": target} for target in FORWARD_TARGETS],
         "processes": processes(),
+        "watchdog": {
+            "record": str(layout.watchdog_record),
+            "status": str(layout.watchdog_status),
+            "cgroup_name": layout.watchdog_cgroup_name,
+            "processes": str(layout.status),
+        },
     }
 
 
@@ -126,6 +133,14 @@ def fingerprint(wanted: dict[str, Any], *read_by_daemons: Path) -> str:
             if path.is_file():
                 digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def read(layout: Layout) -> dict[str, Any] | None:
+    """What the node was told last, or None when it never was."""
+    try:
+        return json.loads(layout.spec.read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def overlay(lower: Path, above: Path) -> dict[str, str]:

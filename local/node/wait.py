@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from local.node import api, record
+from local.node import api, record, watchdog
 from local.node.layout import NODE_NAME, Layout
 from operations.console import Step
 from operations.errors import Problem
@@ -46,51 +46,69 @@ def daemons(layout: Layout) -> list[Daemon]:
     return [Daemon(name, each["phase"], each["restarts"], each["detail"]) for name, each in found.items()]
 
 
-def for_daemons(layout: Layout, started: record.Record, current: Step) -> None:
-    """Returns when every daemon is ready.
+def for_daemons(layout: Layout, current: Step) -> None:
+    """Returns when every daemon is ready. A sandbox that ends meanwhile is waited for, too, while it has a watchdog.
 
     Raises:
-        Problem: The sandbox ended, a daemon keeps ending, or one is not ready in time; with its last log lines.
+        Problem: The sandbox ended for good, a daemon keeps ending, or one is not ready in time; with its
+            last log lines.
     """
     end = time.monotonic() + _DAEMON_SECONDS
+    # What a daemon went through earlier in the sandbox's life does not count.
+    before: dict[str, int] = {}
     while True:
         found = daemons(layout)
         late = [each for each in found if each.phase != "ready"]
         if found and not late:
             return
-        if not started.alive:
-            raise _ended(layout)
+        if _is_over(layout):
+            raise ended(layout)
         for each in late:
-            if each.restarts >= _GIVE_UP_RESTARTS:
+            before[each.name] = min(each.restarts, before.get(each.name, each.restarts))
+            if each.restarts - before[each.name] >= _GIVE_UP_RESTARTS:
                 raise _failed(layout, each, f"it ended {each.restarts} times, the last with {each.detail}")
         if time.monotonic() > end:
             slow = next((each for each in late if each.phase != "waiting"), None)
             if slow is None:
-                raise _ended(layout)
+                raise ended(layout)
             raise _failed(layout, slow, f"not ready after {_DAEMON_SECONDS:.0f} s: {slow.detail}")
         current.update("waiting for " + ", ".join(each.name for each in late if each.phase != "waiting"))
         time.sleep(0.1)
 
 
-def for_node(layout: Layout, started: record.Record, since: float, current: Step) -> None:
-    """Returns when the Node is Ready and its kubelet has renewed its lease since a point in time.
-
-    Args:
-        since: Seconds since the epoch. What an earlier kubelet reported is no sign of life.
+def for_node(layout: Layout, current: Step) -> None:
+    """Returns when the Node is Ready, and its kubelet has renewed its lease since the sandbox was started.
 
     Raises:
         Problem: It is not in time; with what the Node's condition says.
     """
     end = time.monotonic() + _NODE_SECONDS
-    while not (ready := node_state(layout, since))[0]:
-        if not started.alive:
-            raise _ended(layout)
+    while not (ready := state(layout))[0]:
+        if _is_over(layout):
+            raise ended(layout)
         if time.monotonic() > end:
             broken = next((each for each in daemons(layout) if each.phase != "ready"), None)
             slow = broken or Daemon("kubelet", "ready", 0, "")
             raise _failed(layout, slow, f"the Node is not Ready: {ready[1]}")
         current.update(ready[1])
         time.sleep(0.15)
+
+
+def state(layout: Layout) -> tuple[bool, str]:
+    """Whether the sandbox runs, every daemon is ready and the Node is; and what is missing if not."""
+    found = record.read(layout.record)
+    if not found or not found.alive:
+        return False, "the sandbox does not run"
+    late = [each.name for each in daemons(layout) if each.phase != "ready"]
+    if late or not daemons(layout):
+        return False, f"not ready: {', '.join(late) or 'any daemon'}"
+    # What an earlier kubelet reported is no sign of life.
+    return node_state(layout, found.began)
+
+
+def _is_over(layout: Layout) -> bool:
+    found = record.read(layout.record)
+    return not (found and found.alive) and not watchdog.read(layout).running
 
 
 def node_state(layout: Layout, since: float = 0.0) -> tuple[bool, str]:
@@ -138,10 +156,12 @@ def _failed(layout: Layout, daemon: Daemon, why: str) -> Problem:
     )
 
 
-def _ended(layout: Layout) -> Problem:
+def ended(layout: Layout) -> Problem:
+    """What to say of a sandbox that has ended for good."""
+    given_up = watchdog.read(layout)
     return Problem(
         "The node's sandbox ended while it was starting.",
         where=str(layout.log / "init.log"),
-        why=tail(layout, "init"),
+        why=f"{given_up.detail}\n{tail(layout, 'init')}".strip(),
         remedy="run make up again; if it stays, make down and make up start from nothing",
     )

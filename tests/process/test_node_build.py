@@ -1,11 +1,14 @@
 """Building the Go programs: once per content, whole or not at all, failures in words."""
 
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from local import build
+from local.paths import CHECKOUT
 from operations.errors import Problem
 
 
@@ -59,6 +62,22 @@ def test_a_machine_without_go_is_told_to_install_it(module: Path, monkeypatch: p
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(Problem, match="Go is not installed"):
         build.tool("example")
+
+
+def test_the_first_process_builds_for_both_architectures() -> None:
+    if not shutil.which("go"):
+        pytest.skip("Go is not installed")
+    for architecture in ("amd64", "arm64"):
+        env = {**os.environ, "GOOS": "linux", "GOARCH": architecture, "CGO_ENABLED": "0"}
+        done = subprocess.run(
+            ["go", "vet", "./..."],
+            cwd=CHECKOUT / "local/node/init",
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{architecture}: {done.stderr}"
 
 
 def test_a_full_disk_is_named() -> None:

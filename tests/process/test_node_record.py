@@ -30,6 +30,14 @@ def test_a_record_of_an_earlier_boot_names_nobody() -> None:
     assert not replace(of(os.getpid()), boot="another").alive
 
 
+def test_a_record_says_when_its_process_began() -> None:
+    with subprocess.Popen(["sleep", "5"]) as child:
+        now = time.time()
+        found = of(child.pid)
+        child.kill()
+    assert abs(found.began - now) < 1, "what an earlier sandbox reported would count as this one's"
+
+
 def test_a_zombie_is_not_alive() -> None:
     with subprocess.Popen(["true"]) as child:
         found = of(child.pid)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from local import debian
-from local.node import addons, cgroups
+from local.node import addons, cgroups, host
+from operations.errors import Problem
 
 V2 = "30 24 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate,memory_recursiveprot\n"
 HYBRID = """\
@@ -72,3 +73,11 @@ def test_coredns_is_found_where_every_cluster_has_it_and_may_not_write() -> None
     assert manifests["Service"]["spec"]["selector"].items() <= pods["metadata"]["labels"].items()
     verbs = {verb for rule in manifests["ClusterRole"]["rules"] for verb in rule["verbs"]}
     assert verbs == {"list", "watch"}
+
+
+def test_a_machine_without_room_for_the_daemons_is_told_before_they_fail_one_by_one() -> None:
+    limit = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
+    with pytest.raises(Problem, match="no room") as caught:
+        host.require_inotify(limit + 1)
+    assert "fs.inotify.max_user_instances=" in str(caught.value), "the setting that mends it must be named"
+    assert len(list(Path("/proc/self/fd").iterdir())) < limit, "what was tried must be closed again"

@@ -90,6 +90,9 @@ def test_two_nodes_share_no_path_and_no_control_group(tmp_path: Path) -> None:
     assert first["cgroup_name"] != second["cgroup_name"]
     for key in ("record", "log"):
         assert first[key] != second[key]
+    for key in ("record", "status", "cgroup_name", "processes"):
+        assert first["watchdog"][key] != second["watchdog"][key]
+    assert first["watchdog"]["cgroup_name"] != first["cgroup_name"], "a restart of the node would end its watchdog"
     assert first["root"]["upper"] != second["root"]["upper"], "two overlays over one upper folder destroy it"
 
 

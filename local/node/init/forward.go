@@ -6,19 +6,16 @@ import (
 	"net"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 )
 
-// forward accepts on an inherited socket for as long as the sandbox lives.
-func forward(inherited int, target string) error {
-	syscall.CloseOnExec(inherited)
-	file := os.NewFile(uintptr(inherited), target)
-	listener, err := net.FileListener(file)
+// forward accepts on an inherited socket for as long as the sandbox lives. The socket itself stays open under its
+// number, so that a new watchdog can take it over.
+func forward(inherited *os.File, target string) error {
+	listener, err := net.FileListener(inherited)
 	if err != nil {
 		return fmt.Errorf("forward to %s: %w", target, err)
 	}
-	file.Close()
 	go func() {
 		for {
 			client, err := listener.Accept()

@@ -1,10 +1,10 @@
 // Command init is the first process of the node's sandbox, and the program that makes the sandbox.
 //
-//	init launch SPEC          make the namespaces, record the first process, leave it running
+//	init start SPEC [FD...]   start the watchdog, which makes the namespaces and keeps the sandbox running
 //	init build SPEC -- ARGV   run ARGV in the node's root file system, in the host's network
 //
-// SPEC is a JSON file written by local/node (see spec.go). The two modes start this program again
-// inside the new namespaces, as "stage-node" and "stage-build".
+// SPEC is a JSON file written by local/node (see spec.go). The modes start this program again:
+// as "watch" outside, as "launch" between, and inside the new namespaces as "stage-node" and "stage-build".
 package main
 
 import (
@@ -21,15 +21,21 @@ func main() {
 
 func dispatch(args []string) error {
 	if len(args) < 2 {
-		return fmt.Errorf("usage: init launch SPEC | init build SPEC -- ARGV")
+		return fmt.Errorf("usage: init start SPEC [FD...] | init build SPEC -- ARGV")
 	}
 	spec, err := readSpec(args[1])
 	if err != nil {
 		return err
 	}
+	// Started through /proc/self/exe, it would be shown as "exe".
+	_ = os.WriteFile("/proc/self/comm", []byte("pxl-"+args[0]), 0)
 	switch args[0] {
+	case "start":
+		return start(spec, args[1], args[2:])
+	case "watch":
+		return watch(spec, args[1], len(args) > 2)
 	case "launch":
-		return launch(spec, args[1])
+		return launch(spec, args[1], args[2])
 	case "stage-node":
 		return runNode(spec)
 	case "build":

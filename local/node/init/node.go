@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,11 +21,13 @@ func runNode(spec *Spec) error {
 	if err := awaitRecord(); err != nil {
 		return err
 	}
+	sockets := inheritedSockets(spec)
+	defer runtime.KeepAlive(sockets)
 	if err := prepare(spec); err != nil {
 		return err
 	}
 	for index, each := range spec.Forwards {
-		if err := forward(firstInherited+index, each.Target); err != nil {
+		if err := forward(sockets[index], each.Target); err != nil {
 			return err
 		}
 	}
@@ -45,7 +48,8 @@ func runNode(spec *Spec) error {
 			}
 		case <-stopped:
 			fmt.Println("stopped")
-			return nil
+			// Whoever was asked to end is not started again: the watchdog looks for the record.
+			return os.Remove(spec.Record)
 		case <-time.After(time.Second):
 			// Signals that arrive together are delivered once: look again from time to time.
 			supervisor.reap()

@@ -28,6 +28,19 @@ type Spec struct {
 	Setup     [][]string `json:"setup"`
 	Forwards  []Forward  `json:"forwards"`
 	Processes []Process  `json:"processes"`
+	Watchdog  Watchdog   `json:"watchdog"`
+}
+
+// Watchdog is what starts the sandbox again when its first process has ended.
+type Watchdog struct {
+	// Where its id is recorded.
+	Record string `json:"record"`
+	// Where it writes what it does.
+	Status string `json:"status"`
+	// The name of its cgroup in every hierarchy: the sandbox's own is removed between two starts.
+	CgroupName string `json:"cgroup_name"`
+	// The status of the processes as the host sees it: an earlier sandbox's is removed before a start.
+	Processes string `json:"processes"`
 }
 
 // Root is an overlay: the cached root file system below, the sandbox's changes above.
@@ -54,7 +67,6 @@ type Cgroup struct {
 
 // Forward carries connections from a socket that was opened in the host's network to an address inside.
 type Forward struct {
-	FD     int    `json:"fd"`
 	Target string `json:"target"`
 }
 

@@ -51,6 +51,10 @@ func newSupervisor(spec *Spec) *Supervisor {
 }
 
 func (s *Supervisor) start() {
+	// The file says that the sandbox has come this far, and is not an earlier one's.
+	s.mutex.Lock()
+	s.publish()
+	s.mutex.Unlock()
 	for _, process := range s.spec.Processes {
 		ctx, cancel := context.WithCancel(context.Background())
 		s.stop[process.Name], s.done[process.Name] = cancel, make(chan struct{})
@@ -193,9 +197,13 @@ func (s *Supervisor) update(name string, change func(*State)) {
 	defer s.mutex.Unlock()
 	before := *s.state[name]
 	change(s.state[name])
-	if before == *s.state[name] {
-		return
+	if before != *s.state[name] {
+		s.publish()
 	}
+}
+
+// publish writes the status file; the mutex is held.
+func (s *Supervisor) publish() {
 	data, err := json.MarshalIndent(s.state, "", "  ")
 	if err == nil {
 		err = writeAtomically(s.spec.Status, append(data, '\n'))
