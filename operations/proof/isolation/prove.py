@@ -1,7 +1,6 @@
 """The proof from beginning to end: look, make temporary pods, try, try again what was not expected, judge."""
 
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,10 +15,11 @@ from operations.proof.isolation.cluster import Cluster
 from operations.proof.isolation.declared import Declared
 from operations.proof.isolation.ephemeral import add_container
 from operations.proof.isolation.expectation import applies
-from operations.proof.isolation.judge import Judge, Judged, Proof, Verdict
+from operations.proof.isolation.judge import Judge, Judged, Proof
 from operations.proof.isolation.model import Kind, Pair, Place, Target, Try, on_every_address
 from operations.proof.isolation.outside import HostPort, named_by_links, outside_targets, split
 from operations.proof.isolation.parallel import side_by_side
+from operations.proof.isolation.rounds import in_rounds
 from operations.proof.isolation.session import Session
 from operations.proof.isolation.survey import Survey, look
 from operations.proof.isolation.temporary import FOREIGN, Temporary, temporary
@@ -27,9 +27,6 @@ from operations.proof.isolation.temporary import FOREIGN, Temporary, temporary
 OUTSIDE = "203.0.113.10:443"
 METADATA = "169.254.169.254:80"
 """Where clouds answer a machine's questions about itself, its credentials included."""
-_CONTROLS = 2
-# A plugin may take a moment to apply policies to a pod that has just started.
-_PAUSE_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -162,31 +159,14 @@ class _Run:
         return done.get(name, [])
 
     def _try(self, pairs: Sequence[Pair]) -> tuple[list[Judged], list[str]]:
-        """Every connection once, and again what was not as declared, and who shows that silence is no accident."""
-        with step("trying connections", hint=f"{len(pairs)} between {len(self._sessions)} sources") as current:
-            first = self._round(pairs)
-            judge = self._judge(pairs, first)
-            doubtful = [(one.source, one.target) for one in judge.judge() if _is_doubtful(one)]
-            controls = judge.controls(_CONTROLS)
-            asked = [(source, target) for target, sources in controls.items() for source in sources]
-            current.update(f"{len({*doubtful, *asked})} of {len(pairs)} once more")
-            time.sleep(_PAUSE_SECONDS if doubtful else 0)
-            second = self._round(list(dict.fromkeys([*doubtful, *asked])))
-        ceased = [
-            target
-            for target, sources in controls.items()
-            if not any((source, target) in second and second[source, target].reached for source in sources)
-        ]
-        # A control that answered once has shown what it is for: only the doubtful are judged by their second try.
-        final = {**first, **{pair: second[pair] for pair in doubtful if pair in second}}
-        judged = self._judge(pairs, final, ceased).judge()
-        changed = {(one.source, one.target) for one in judged if not _is_doubtful(one)}
-        return judged, _recovered([pair for pair in doubtful if pair in changed])
+        with step("trying connections", hint=f"{len(pairs)} from {len(self._sessions)} pods"):
+            judged, recovered = in_rounds(pairs, self._attempt, partial(self._judge, pairs))
+        return judged, _recovered(recovered)
 
-    def _judge(self, pairs: Sequence[Pair], tried: dict[Pair, Try], ceased: Collection[Target] = ()) -> Judge:
+    def _judge(self, pairs: Sequence[Pair], tried: Mapping[Pair, Try], ceased: Collection[Target]) -> Judge:
         return Judge(self._declared, pairs, tried, deaf=self._deaf, mute=self._mute, ceased=ceased)
 
-    def _round(self, pairs: Sequence[Pair]) -> dict[Pair, Try]:
+    def _attempt(self, pairs: Sequence[Pair]) -> dict[Pair, Try]:
         """Tries pairs: all sources at the same time, and each of them all of its targets."""
         wanted: dict[Place, list[Target]] = {}
         for source, target in pairs:
@@ -202,10 +182,6 @@ class _Run:
         tried = {(source, target): one for source, found in done.items() for target, one in found.items()}
         self._connections += len(tried)
         return tried
-
-
-def _is_doubtful(judged: Judged) -> bool:
-    return judged.differs or judged.verdict is Verdict.UNKNOWN
 
 
 def _recovered(pairs: Sequence[Pair]) -> list[str]:

@@ -123,6 +123,7 @@ def test_another_address_of_a_pod_is_the_same_pod() -> None:
 def test_a_node_says_nothing_about_the_pods_of_another() -> None:
     elsewhere = pod("database", "database-1", "10.1.1.3", DATABASE_LABELS, node="n2")
     assert not applies(NODE, Target(elsewhere, 5432), DECLARED)
+    assert meant(NODE, elsewhere, 5432) is Meant.BLOCK, "what always gets through is a node to its own pods"
     assert applies(NODE, Target(DATABASE, 5432), DECLARED)
     assert applies(FOREIGN, Target(elsewhere, 5432), DECLARED)
 
@@ -142,3 +143,9 @@ def test_a_node_says_nothing_about_the_pods_of_another() -> None:
 def test_a_link_can_be_tried_where_both_ends_can_be_had(changes: dict[str, Any], possible: bool) -> None:
     link = Link.model_validate({**DATABASE_LINK, **changes})
     assert can_be_tried(link, DECLARED) is possible
+
+
+def test_a_pod_in_its_nodes_network_is_the_node_and_nobodys_pod() -> None:
+    agent = pod("agent", "agent", "10.0.0.1", DATABASE_LABELS, host_network=True)
+    assert meant(agent, OUTSIDE, 443) is Meant.OPEN, "policies select no such pod"
+    assert meant(API_1, agent, 5432) is Meant.BLOCK, "and no link leads to it, whatever its labels"
