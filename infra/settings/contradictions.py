@@ -182,7 +182,8 @@ def _app_secrets(settings: Settings) -> Iterator[Contradiction]:
     wanted = settings.secrets.variables
     keys = ("appSecrets", "secrets.variables")
     yield from _keys_twice(wanted)
-    how = f"""pulumi config set --secret pxl:appSecrets '{json.dumps(dict.fromkeys(wanted, "..."))}'"""
+    # Asked for, not given: a command line stays in the shell's history, and every process list shows it.
+    how = f"pulumi config set --secret pxl:appSecrets, and when it asks: {json.dumps(dict.fromkeys(wanted, '...'))}"
     if settings.secrets.delivery is Delivery.EXTERNAL_SECRETS:
         return
     try:

@@ -1,8 +1,10 @@
 """The thin layer over the official client: reads a namespace, asks a pod's path, fetches a log."""
 
+import base64
 import json
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,14 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from operations.errors import Problem
+from operations.redact import SHORTEST, concealer
 from operations.rollout.diagnosis import Snapshot
 from operations.rollout.model import Answer
 from operations.rollout.probes import Object
 
 BODY_BYTES = 500
+# A rotated Secret is a new one; until it is read again, only its shape gives a new value away.
+_SECRETS_SECONDS = 15.0
 _WORKLOADS = (
     ("apps/v1", "deployments", "Deployment"),
     ("apps/v1", "statefulsets", "StatefulSet"),
@@ -88,6 +93,7 @@ class Reader:
         self._namespace = namespace
         self._labels = labels
         self._timeout = timeout
+        self._conceal: tuple[float, Callable[[str], str]] | None = None
 
     def snapshot(self, with_events: bool = True) -> Snapshot:
         """The workloads, their ReplicaSets and pods, and the namespace's events.
@@ -100,12 +106,13 @@ class Reader:
             for group, plural, kind in _WORKLOADS
             for one in self._list(f"/apis/{group}", plural, kind, self._labels)
         ]
+        events = self._list("/api/v1", "events", "Event") if with_events else []
         return Snapshot(
             namespace=self._namespace,
-            workloads=workloads,
+            workloads=self._without_secrets(workloads),
             replica_sets=self._list("/apis/apps/v1", "replicasets", "ReplicaSet"),
-            pods=self._list("/api/v1", "pods", "Pod"),
-            events=self._list("/api/v1", "events", "Event") if with_events else [],
+            pods=self._without_secrets(self._list("/api/v1", "pods", "Pod")),
+            events=self._without_secrets(events),
         )
 
     def ask(self, pod: str, port: int, path: str, scheme: str = "http") -> Answer:
@@ -114,11 +121,12 @@ class Reader:
         where = f"/api/v1/namespaces/{self._namespace}/pods/{target}/proxy/{path.lstrip('/')}"
         try:
             response = self.get(where)
-            return Answer(response.status, _text(response.data))
+            answer = Answer(response.status, _text(response.data))
         except ApiException as error:
-            return _answer_of_error(error)
+            answer = _answer_of_error(error)
         except (urllib3.exceptions.HTTPError, OSError):
             return Answer(None, f"nothing within {self._timeout:g} s")
+        return Answer(answer.status, self._hidden(answer.body))
 
     def log(self, pod: str, container: str, previous: bool) -> list[str]:
         """The last lines of a container's log, at most 16 KiB; empty when there are none to be had."""
@@ -130,9 +138,10 @@ class Reader:
             "previous": str(previous).lower(),
         }
         try:
-            return self.get(where, query).data.decode("utf-8", "replace").splitlines()
+            text = self.get(where, query).data.decode("utf-8", "replace")
         except (ApiException, urllib3.exceptions.HTTPError, OSError):
             return []
+        return self._hidden(text).splitlines()
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Response:
         """A raw GET of the API server.
@@ -156,6 +165,38 @@ class Reader:
             error.body = data.decode("utf-8", "replace")
             raise error
         return Response(response.status, data)
+
+    def _hidden(self, text: str) -> str:
+        """A text without the values of the namespace's Secrets: an app may print what it was given."""
+        if len(text) < SHORTEST:
+            return text
+        now = time.monotonic()
+        if self._conceal is None or now - self._conceal[0] > _SECRETS_SECONDS:
+            self._conceal = (now, concealer(self._secret_values()))
+        return self._conceal[1](text)
+
+    def _secret_values(self) -> list[str]:
+        """None where we may not read them; then only their shape gives them away."""
+        try:
+            found = self._list("/api/v1", "secrets", "Secret")
+        except (ApiException, urllib3.exceptions.HTTPError, OSError, ValueError):
+            return []
+        values = [value for secret in found for value in (secret.get("data") or {}).values()]
+        return [base64.b64decode(value).decode("utf-8", "surrogateescape") for value in values]
+
+    def _without_secrets(self, objects: list[Object]) -> list[Object]:
+        """The objects with their messages free of secrets."""
+        return [self._cleaned(one) for one in objects]
+
+    def _cleaned(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._cleaned(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            key: self._hidden(item) if key == "message" and isinstance(item, str) else self._cleaned(item)
+            for key, item in value.items()
+        }
 
     def _list(self, group: str, plural: str, kind: str, labels: str = "") -> list[Object]:
         query = {"limit": 500} | ({"labelSelector": labels} if labels else {})

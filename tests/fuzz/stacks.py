@@ -84,7 +84,7 @@ def _values(path: Path) -> values.Values:
     def lists(value: values.Strategy) -> values.Strategy:
         return st.builds(lambda item, given: [{**item, path[-1]: given}], values.section(group), value)
 
-    return values.Values(lists(inner.good), lists(inner.bad))
+    return values.Values(lists(inner.good), lists(inner.bad), lists(inner.edge))
 
 
 VALUES = {path: _values(path) for path in KEYS}
@@ -112,7 +112,8 @@ def stacks(draw: st.DrawFn, focus: Path) -> Stack:
     name = draw(st.sampled_from([*ENVIRONMENTS, "eu-1", "s" * 59, "Shop_2.eu"]))
     others = draw(st.lists(st.sampled_from(CHOSEN), max_size=7, unique=True))
     for path in [*others, focus]:
-        _put(raw, _place(path), draw(VALUES[path].good))
+        at_a_bound = path == focus and draw(st.booleans())
+        _put(raw, _place(path), draw(VALUES[path].edge if at_a_bound else VALUES[path].good))
     if draw(st.integers(0, 7)):
         _mend(draw, raw, name, focus)
     if draw(st.integers(0, 7)) >= 5:

@@ -59,10 +59,17 @@ class Rules:
 
 @dataclass(frozen=True)
 class Values:
-    """Strategies for one setting. Good values are good alone; whether they fit together, only the check knows."""
+    """Strategies for one setting. Good values are good alone; whether they fit together, only the check knows.
+
+    Attributes:
+        good: What its type allows.
+        bad: What it does not, as a rule.
+        edge: Good values at the bounds: the least, the most, the longest.
+    """
 
     good: Strategy
     bad: Strategy
+    edge: Strategy
 
 
 def of_field(field: FieldInfo) -> Values:
@@ -79,7 +86,7 @@ def of(kind: Any, rules: Rules | None = None) -> Values:
         (only,) = [item for item in inner if item is not type(None)]
         found = of(only, rules)
         # Not by itself the simplest one: a failure is to shrink to a value that is there.
-        return Values(found.good | st.none(), found.bad)
+        return Values(found.good | st.none(), found.bad, found.edge)
     if origin is list:
         return _lists(of(inner[0]), rules)
     if origin is dict:
@@ -99,7 +106,10 @@ def _single(kind: Any, rules: Rules) -> Values:
     good = next((make() for base, make in makers if issubclass(kind, base)), None)
     assert good is not None, f"nothing here makes values of {kind}: add it"
     broken = _broken(kind, rules)
-    return Values(good, _nearly(good) | broken if issubclass(kind, str) else broken)
+    bad = _nearly(good) | broken if issubclass(kind, str) else broken
+    bounds = [bound for bound in (rules.low, rules.high) if bound is not None]
+    edges = bounds or _longest(rules) if issubclass(kind, int | str) else []
+    return Values(good, bad, st.sampled_from(edges) if edges else good)
 
 
 @st.composite
@@ -146,14 +156,26 @@ def _lists(items: Values, rules: Rules) -> Values:
     few = st.lists(items.good, min_size=rules.length, max_size=3)
     twice = items.good.map(lambda item: [item, item])
     broken = st.lists(items.bad, min_size=1, max_size=2) | twice | st.sampled_from(_ODD)
-    return Values(st.one_of(few, few, few, few, twice), broken)
+    edge = st.lists(items.edge, min_size=max(1, rules.length), max_size=2)
+    return Values(st.one_of(few, few, few, few, twice), broken, edge)
 
 
 def _mappings(keys: Values, items: Values) -> Values:
     few = st.dictionaries(keys.good.filter(lambda key: isinstance(key, str)), items.good, max_size=3)
     names = keys.bad.filter(lambda key: isinstance(key, str))
     broken = st.dictionaries(names, items.good, min_size=1, max_size=2)
-    return Values(few, broken | st.dictionaries(keys.good, items.bad, min_size=1, max_size=2) | st.sampled_from(_ODD))
+    edge = st.dictionaries(keys.edge | keys.good, items.edge, min_size=1, max_size=2)
+    wrong = st.dictionaries(keys.good, items.bad, min_size=1, max_size=2)
+    return Values(few, broken | wrong | st.sampled_from(_ODD), edge)
+
+
+def _longest(rules: Rules) -> list[str]:
+    """The longest and the shortest text of a form; the longest first and twice, because that is where it breaks."""
+    if rules.pattern is None:
+        return []
+    shapes = [start + "a" * length for start in ("", "/") for length in _LENGTHS]
+    fitting = sorted((text for text in shapes if re.search(rules.pattern, text)), key=len)
+    return [fitting[-1], fitting[-1], fitting[0]] if fitting else []
 
 
 def _texts(rules: Rules) -> Strategy:

@@ -1,5 +1,6 @@
 """The API server is asked narrowly, within bounds, and its own words are told apart from the app's."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,38 @@ def test_a_long_answer_is_cut() -> None:
 def test_a_log_that_cannot_be_had_is_empty() -> None:
     reads, _ = reader(Response(400, status_object("previous terminated container not found")))
     assert reads.log("api-1", "api", previous=True) == []
+
+
+def with_secret(path: str) -> Response:
+    """A namespace with one Secret, whose app shows its value wherever it can."""
+    if path.endswith("/secrets"):
+        return Response(200, json.dumps({"items": [{"data": {"password": base64.b64encode(b"canary-1234").decode()}}]}))
+    if path.endswith("/log"):
+        return Response(200, "starting\nconnecting with canary-1234 now\n")
+    if path.endswith("/pods"):
+        state = {"terminated": {"message": "cannot log in with canary-1234"}}
+        return Response(200, json.dumps({"items": [{"status": {"containerStatuses": [{"state": state}]}}]}))
+    if path.endswith("/events"):
+        return Response(200, json.dumps({"items": [{"message": "probe says canary-1234"}]}))
+    return Response(200, '{"items": []}') if "proxy" not in path else Response(503, '{"db": "canary-1234 refused"}')
+
+
+def test_the_values_of_the_namespaces_secrets_are_shown_nowhere() -> None:
+    reads, api = reader(with_secret)
+    assert reads.log("api-1", "api", previous=False) == ["starting", "connecting with [redacted] now"]
+    assert reads.ask("api-1", 3000, "/ready").body == '{"db": "[redacted] refused"}'
+    snapshot = reads.snapshot()
+    assert "canary" not in str(snapshot), "an event or an exit message may quote what the app was given"
+    assert "[redacted]" in str(snapshot.pods) and "[redacted]" in str(snapshot.events)
+    assert sum(path.endswith("/secrets") for path in api.paths) == 1, "they are not asked for again and again"
+
+
+def test_who_may_not_read_secrets_still_gets_an_explanation() -> None:
+    def answer(path: str) -> Response:
+        return Response(403, status_object("secrets is forbidden")) if path.endswith("/secrets") else with_secret(path)
+
+    reads, _ = reader(answer)
+    assert reads.log("api-1", "api", previous=False)[0] == "starting", "hiding is no reason to fail"
 
 
 def test_a_snapshot_gives_every_object_its_kind() -> None:

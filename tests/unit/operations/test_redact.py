@@ -1,8 +1,12 @@
 """Text that people read holds no secrets, and keeps everything else."""
 
+import base64
+import json
+import urllib.parse
+
 import pytest
 
-from operations.redact import redact
+from operations.redact import HIDDEN, concealer, redact
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
@@ -48,3 +52,39 @@ def test_what_is_no_secret_stays(text: str) -> None:
 
 def test_terminal_colours_are_taken_out() -> None:
     assert redact("\x1b[31mERROR\x1b[0m failed") == "ERROR failed"
+
+
+SECRET = """hunter "2" \\ & % + / $x = 'ü' of twenty"""
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda value: value,
+        json.dumps,
+        lambda value: json.dumps(value, ensure_ascii=False),
+        lambda value: json.dumps({"a": value}),
+        urllib.parse.quote,
+        urllib.parse.quote_plus,
+        lambda value: urllib.parse.quote(value, safe="!'()*"),
+        lambda value: value.encode().hex(),
+        lambda value: base64.b64encode(value.encode()).decode(),
+        lambda value: base64.b64encode(b"user:" + value.encode()).decode(),
+        lambda value: base64.urlsafe_b64encode(b"a" + value.encode() + b"b").decode(),
+        lambda value: "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'",
+    ],
+)
+def test_a_known_value_is_hidden_in_every_form_in_which_programs_print_it(form) -> None:
+    shown = concealer([SECRET, "another"])(f"connecting with {form(SECRET)} now")
+    assert HIDDEN in shown, f"{form(SECRET)} stays"
+    rest = shown.replace(HIDDEN, "")
+    assert len(rest) < 45, f"of the value itself nothing is left but what its last bits share: {shown}"
+    assert rest.startswith("connecting with ") and rest.endswith(" now"), "and what is around it stays"
+
+
+def test_a_known_value_that_begins_another_hides_both() -> None:
+    assert concealer(["hunter", "hunter22"])("a hunter22 b hunter c") == f"a {HIDDEN} b {HIDDEN} c"
+
+
+def test_a_value_that_is_as_likely_a_word_is_left_alone() -> None:
+    assert concealer(["pxl", ""])("user pxl, database pxl") == "user pxl, database pxl"
