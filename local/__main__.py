@@ -11,7 +11,6 @@ import typer
 
 from local import down as taking_down
 from local import engine as engines
-from local import isolation as proving
 from local import lock, node
 from local import up as bringing_up
 from local.paths import CHECKOUT, State
@@ -85,6 +84,8 @@ def isolation(
     kube_context: ContextOption = None,
 ) -> None:
     """Try every connection of the dev stack: exactly what it declares may be reached."""
+    from local import isolation as proving  # noqa: PLC0415 (loads what no other command needs)
+
     state = State.current()
     with lock.held(state):
         shown = proving.isolation(
