@@ -15,7 +15,7 @@ NODE_KUBECONFIG = $$($(PYTHON) -c 'from local.paths import State; print(State.cu
 # Compiled modules and rewritten assertions are kept: the next run of the tests takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down status logs explain isolation orphans psql test unit process stacks engine e2e fuzz lint check render preview checkov schema requirements
+.PHONY: help up down status logs explain isolation orphans psql test unit process stacks engine e2e fuzz kills lint check render preview checkov schema requirements
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ e2e: $(VENV)/installed ## the tests on a real node: root, some 15 minutes
 
 fuzz: $(VENV)/installed ## FUZZ=2000 generated settings on a real API server: root, some 5 minutes; SEED=n for the same again
 	@PXL_FUZZ='$(or $(FUZZ),2000)' PXL_FUZZ_SEED='$(or $(SEED),$(shell date +%s))' $(PYTHON) -m pytest -s tests/e2e/test_fuzz.py
+
+kills: $(VENV)/installed ## kills `up` at KILLS=30 random moments on a real node, prints what the next one did: root, 40 minutes
+	@PXL_KILLS='$(or $(KILLS),30)' $(PYTHON) -m pytest tests/e2e/test_recovery.py -s
 
 lint: $(VENV)/installed ## style and types
 	@$(VENV)/bin/ruff check .

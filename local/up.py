@@ -7,10 +7,10 @@ from pathlib import Path
 
 from infra.settings import Settings, SettingsError, from_stack_file
 from infra.settings.model import RegistryKind
-from local import engine, images, node, platform, stackfile, stacks
+from local import disk, engine, images, node, platform, stackfile, stacks
 from local.engine import Engine
 from local.node import host
-from local.paths import CHECKOUT, State
+from local.paths import CHECKOUT, State, cache_dir
 from local.platform import Platform
 from operations import deploy
 from operations.console import say, step, warn
@@ -18,7 +18,7 @@ from operations.engine import state as engine_state
 from operations.errors import Problem
 
 STACK = "dev"
-_REGISTRY = "pxl:index:ContainerRegistry"
+_OF_REGISTRY = "pxl:index:ContainerRegistry$kubernetes:"
 _ANSWER_SECONDS = 60
 
 
@@ -49,20 +49,10 @@ def up(state: State, *, app: Path, port: int | None, context: str | None) -> str
     engine.end_leftovers(state)
     if context:
         return _on_cluster(state.for_context(context), used, platform.named(context), settings)
-    target = platform.embedded(state, port)
-    used.plugins(state)
-    assert target.node is not None
-    built = images.build_app(target.node, state, app)
-    repository = f"localhost:{settings.registry.node_port}/pxl/app"
-    if not images.answers(target.node, repository):
-        # The image needs the stack's registry before its digest can be released.
-        _bring_registry_up(state, used, target)
-    with step("pushing the app's image", hint=repository):
-        images.push(target.node, built.archive, repository)
-    _deploy(state, used, target, built.digest)
-    url = f"http://127.0.0.1:{target.node.app_port}"
-    _wait_until_ready(url + _readiness(settings))
-    return url
+    try:
+        return _on_node(state, used, platform.embedded(state, port), settings, app)
+    except Problem as problem:
+        raise disk.named(problem, state.folder, cache_dir()) from problem
 
 
 def preview(state: State, stack: str) -> None:
@@ -140,6 +130,22 @@ def _settings() -> Settings:
         raise Problem("The settings cannot be used; nothing was touched.", why=str(error), remedy=remedy) from None
 
 
+def _on_node(state: State, used: Engine, target: Platform, settings: Settings, app: Path) -> str:
+    used.plugins(state)
+    assert target.node is not None
+    built = images.build_app(target.node, state, app)
+    repository = f"localhost:{settings.registry.node_port}/pxl/app"
+    if not images.answers(target.node, repository):
+        # The image needs the stack's registry before its digest can be released.
+        _bring_registry_up(state, used, target, repository)
+    with step("pushing the app's image", hint=repository):
+        images.push(target.node, built.archive, repository)
+    _deploy(state, used, target, built.digest)
+    url = f"http://127.0.0.1:{target.node.app_port}"
+    _wait_until_ready(url + _readiness(settings))
+    return url
+
+
 def _on_cluster(state: State, used: Engine, target: Platform, settings: Settings) -> str:
     used.plugins(state)
     if settings.release is None:
@@ -149,16 +155,29 @@ def _on_cluster(state: State, used: Engine, target: Platform, settings: Settings
     return f"kubectl --context {target.context} --namespace {namespace} port-forward service/api 8080:3000"
 
 
-def _bring_registry_up(state: State, used: Engine, target: Platform) -> None:
-    _write_stack_file(state, used, target, _released(state))
+def _bring_registry_up(state: State, used: Engine, target: Platform, repository: str) -> None:
+    """Deploys the stack with the release that runs, and without any if none does; what runs stays as it is."""
+    _write_stack_file(state, used, target, None)
     found = deployment(state, used, target)
-    if not any(record["type"].endswith(_REGISTRY) for record in engine_state.read(found).resources):
-        _deploy(state, used, target, None)
-        return
-    # There was one, so something has happened to it: the engine has to look, and not to trust its record. The rest
-    # stays as it is: the app may wait for an image that this registry does not hold any more.
-    with step("looking after the stack's registry", hint="it does not answer"):
-        deploy.up(found, ["--refresh", "--target", f"**{_REGISTRY}**"])
+    recorded = engine_state.read(found)
+    of_registry = [record["urn"] for record in recorded.resources if _OF_REGISTRY in record["urn"]]
+    if of_registry:
+        # There was one, so something has happened to it: the engine has to look, and not to trust its record.
+        with step("looking after the stack's registry", hint="it does not answer"):
+            deploy.refresh(found, of_registry)
+    _deploy(state, used, target, _running(recorded, repository))
+
+
+def _running(recorded: engine_state.State, repository: str) -> str | None:
+    """The digest that the app's Deployments were given last; a release that failed before them does not count."""
+    for record in recorded.resources:
+        if record["type"] == "kubernetes:apps/v1:Deployment":
+            pod = record.get("outputs", {}).get("spec", {}).get("template", {}).get("spec", {})
+            for container in pod.get("containers") or []:
+                name, _, digest = container["image"].partition("@")
+                if name == repository:
+                    return digest
+    return None
 
 
 def _deploy(state: State, used: Engine, target: Platform, digest: str | None) -> None:
@@ -172,11 +191,6 @@ def _write_stack_file(state: State, used: Engine, target: Platform, digest: str 
     copy = copy_of_stack_file(state)
     stackfile.write_copy(CHECKOUT / copy.name, copy, target.additions(digest))
     stacks.ensure(state, STACK, used.env(state), copy)
-
-
-def _released(state: State) -> str | None:
-    release = stackfile.settings(copy_of_stack_file(state), "pxl:release").get("pxl:release", {})
-    return release.get("digest")
 
 
 def _readiness(settings: Settings) -> str:

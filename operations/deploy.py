@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -72,12 +72,29 @@ def settle(deployment: Deployment) -> None:
     said = ", ".join(sorted({operation.words() for operation in found.pending}))
     say(f"looking at what an earlier run was in the middle of: {said}")
     # What was being made is taken up by its creation, or swept: only what is recorded can be looked up here.
-    recorded = {operation.urn for operation in found.pending if operation.verb != state.CREATING}
-    targets = [part for urn in sorted(recorded or {found.root}) for part in ("--target", urn)]
-    arguments = ["--yes", "--skip-preview", "--clear-pending-creates", "--suppress-outputs", *targets]
-    _run(deployment, "refresh", arguments, watched=False)
+    refresh(
+        deployment, {operation.urn for operation in found.pending if operation.verb != state.CREATING} or {found.root}
+    )
     # A Job may still run, and its successor must not run beside it: two migrations at a time.
     orphans.sweep(deployment, kinds={"Job"})
+
+
+def refresh(deployment: Deployment, urns: Iterable[str]) -> None:
+    """Records how some resources are in the cluster, and forgets what a killed run was about to make.
+
+    An ``up`` that is kept to some resources would do both in one, but writes states that the engine then refuses.
+
+    Args:
+        deployment: The stack.
+        urns: The resources.
+
+    Raises:
+        Problem: If it fails.
+        Interrupted: If the user stops it.
+    """
+    targets = [part for urn in sorted(urns) for part in ("--target", urn)]
+    arguments = ["--yes", "--skip-preview", "--clear-pending-creates", "--suppress-outputs", *targets]
+    _run(deployment, "refresh", arguments, watched=False)
 
 
 def preview(deployment: Deployment, extra: Sequence[str] = (), out: Callable[[str], None] = say) -> None:

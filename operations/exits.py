@@ -67,7 +67,7 @@ def reason_words(reason: str) -> str:
     return _REASONS.get(reason, "")
 
 
-def advice(reason: str, message: str, probes_limited: bool) -> str:  # noqa: PLR0911 (a table of cases)
+def advice(reason: str, message: str, probes_limited: bool) -> str:  # noqa: PLR0911, PLR0912 (a table of cases)
     """The next step for one kind of trouble; "" where the evidence itself says it."""
     text = message.lower()
     if probes_limited:
@@ -92,6 +92,8 @@ def advice(reason: str, message: str, probes_limited: bool) -> str:  # noqa: PLR
         return "raise the namespace's ResourceQuota, or ask for less"
     if reason == "Unschedulable" and "no nodes available" in text:
         return "no node is ready: kubectl get nodes"
+    if reason == "Unschedulable" and "untolerated taint" in text:
+        return "no node takes pods now, often because its disk or memory is full: kubectl describe nodes"
     if reason == "Unschedulable" and "insufficient" in text:
         return "lower the requests or replicas, or give the cluster more room"
     if reason == "Unschedulable" and "persistentvolumeclaim" in text:

@@ -146,6 +146,8 @@ def _kubelet() -> dict[str, Any]:
         "serializeImagePulls": False,
         # A laptop's disk is often fuller than a server's: only the last of it makes the node evict pods.
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "500Mi", "imagefs.available": "500Mi"},
+        # Once there is room again, what was evicted may come back: not only after five minutes.
+        "evictionPressureTransitionPeriod": "30s",
         "imageGCHighThresholdPercent": 100,
     }
 

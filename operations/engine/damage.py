@@ -190,11 +190,12 @@ def _mend_layout(meta: Path) -> None:
 
 
 def _drop_unreadable_locks(locks: Path) -> None:
-    for lock in locks.glob("*.json"):
-        _drop_unreadable(lock.with_name(f"{lock.name}.attrs"))
-        # An engine that lives has written its lock whole.
-        if _drop_unreadable(lock):
-            say(f"the lock {lock.name} is cleared: it was half written, so its run has ended with the machine")
+    # The engine takes every file here for a lock: also one that it was about to write when it was killed, or when
+    # the disk was full.
+    for lock in sorted(locks.glob("*")):
+        # One that lives has its lock whole, or will have within the moment.
+        if _drop_unreadable(lock) and lock.suffix != ".attrs":
+            say(f"the lock {lock.name} is cleared: it was never written to its end, so no run holds it")
 
 
 def _drop_unreadable(path: Path) -> bool:

@@ -1,6 +1,6 @@
 """A run of the engine that failed, as a problem that says what to do."""
 
-from operations.engine import words
+from operations.engine import damage, words
 from operations.engine.deployment import Deployment
 from operations.errors import Problem
 
@@ -24,11 +24,15 @@ def problem(deployment: Deployment, verb: str, said: str, cluster: str = "") -> 
         remedy = "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to this stack's passphrase"
         return Problem("the key to the stack's secrets is missing or wrong", where=where, why=said, remedy=remedy)
     why = "\n\n".join(filter(None, [cluster, f"the engine says:\n{said}" if cluster else said]))
+    if words.names_broken_order(said):
+        remedy = f"pulumi state repair --stack {deployment.stack}, then {AGAIN}"
+        what = f"the engine refuses the state of stack {deployment.stack}, which it has written itself"
+        return Problem(what, where=where, why=why, remedy=remedy)
     if words.names_full_disk(said):
-        remedy = f"free space on the disk of the engine's state, then {AGAIN}"
-        return Problem(
-            f"{verb} of stack {deployment.stack} failed: a disk is full", where=where, why=why, remedy=remedy
-        )
+        backend = damage.folder(deployment.env, deployment.project_dir)
+        remedy = f"free space there, then {AGAIN}"
+        what = f"{verb} of stack {deployment.stack} failed: a disk is full"
+        return Problem(what, where=str(backend or "the engine's state"), why=why, remedy=remedy)
     remedy = f"mend the cause above, then {AGAIN}"
     return Problem(f"{verb} of stack {deployment.stack} failed", where=where, why=why, remedy=remedy)
 

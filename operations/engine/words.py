@@ -84,3 +84,8 @@ def names_missing_passphrase(text: str) -> bool:
 def names_full_disk(text: str) -> bool:
     """Whether it failed because a disk, or somebody's share of it, is full."""
     return "no space left on device" in text or "disk quota exceeded" in text
+
+
+def names_broken_order(text: str) -> bool:
+    """Whether the engine refuses a state that it has written in the wrong order."""
+    return "snapshot integrity" in text

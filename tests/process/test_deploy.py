@@ -120,6 +120,12 @@ def test_a_full_disk_is_named(engine: Engine) -> None:
     assert "free space" in (raised.value.remedy or "")
 
 
+def test_a_state_in_the_wrong_order_gets_the_command_that_repairs_it(engine: Engine) -> None:
+    with pytest.raises(Problem, match="refuses the state of stack dev") as raised:
+        deploy.up(engine("echo 'error: The Pulumi CLI encountered a snapshot integrity error.'; exit 255"))
+    assert (raised.value.remedy or "").startswith("pulumi state repair --stack dev")
+
+
 STALLED = """\
 Updating (dev):
  +  kubernetes:core/v1:Service api created (5s) no ready pod behind it yet

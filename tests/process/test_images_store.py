@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -261,7 +260,6 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[type[FakeRegistry]
 
 class Node(FakeRunner):
     pid = 1
-    state = State(Path("/"))
 
 
 def test_a_push_sends_every_part_and_returns_the_archives_own_digest(served, tmp_path: Path) -> None:
@@ -288,17 +286,6 @@ def test_a_registry_that_refuses_is_reported_with_its_answer(served, tmp_path: P
     with pytest.raises(Problem) as failed:
         registry.push(Node(), tmp_path / "image.tar", f"{address}/pxl/app")
     assert "507" in (failed.value.why or "")
-
-
-def test_a_push_that_fails_on_a_full_disk_says_so(served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    handler, address = served
-    handler.refuse = 500
-    _oci(tmp_path / "image.tar")
-    monkeypatch.setattr(registry.shutil, "disk_usage", lambda _: SimpleNamespace(free=3 * 2**20))
-    with pytest.raises(Problem, match="the disk is full") as failed:
-        registry.push(Node(), tmp_path / "image.tar", f"{address}/pxl/app")
-    assert "3 MB are free; it answered 500" in (failed.value.why or "")
-    assert "PXL_STATE" in (failed.value.where or "")
 
 
 def test_a_registry_that_is_away_is_reported_in_words(served, monkeypatch: pytest.MonkeyPatch) -> None:

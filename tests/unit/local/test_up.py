@@ -1,11 +1,13 @@
 """What `make up` refuses before it begins."""
 
 import os
+from typing import Any
 
 import pytest
 
 from local import engine, up
 from local.paths import State
+from operations.engine.state import State as Recorded
 from operations.errors import Problem
 
 
@@ -31,3 +33,16 @@ def test_each_cluster_of_ones_own_has_a_state_of_its_own(tmp_path):
     one, other = state.for_context("team/a"), state.for_context("team-a")
     assert one.folder != other.folder, "two contexts must never share a stack's state, however they are spelled"
     assert one.folder.parent == state.contexts, "and `make down` finds them all in one place"
+
+
+def test_only_a_release_that_reached_the_apps_deployments_is_what_runs():
+    def deployment(image: str) -> dict[str, Any]:
+        template = {"spec": {"containers": [{"image": image}]}}
+        return {"type": "kubernetes:apps/v1:Deployment", "outputs": {"spec": {"template": template}}}
+
+    migrated = {**deployment("localhost:30500/pxl/app@sha256:new"), "type": "kubernetes:batch/v1:Job"}
+    records = (migrated, deployment("elsewhere/proxy@sha256:x"), deployment("localhost:30500/pxl/app@sha256:old"))
+    assert up._running(Recorded((*records,), ()), "localhost:30500/pxl/app") == "sha256:old"
+    assert up._running(Recorded((migrated,), ()), "localhost:30500/pxl/app") is None, (
+        "its image may be gone with the registry: what waits for it would keep the registry from coming back"
+    )

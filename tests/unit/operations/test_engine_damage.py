@@ -125,6 +125,7 @@ def test_a_half_written_lock_is_cleared_and_a_whole_one_is_not(backend: Backend)
     locks = backend.root / "locks" / "organization" / "pxl" / "dev"
     locks.mkdir(parents=True)
     (locks / "half.json").write_text('{"pid": 1')
+    (locks / "just-begun.json.18eb9933d461752e.tmp").touch()
     (locks / "whole.json").write_text('{"pid": 1}')
     backend.mend()
     assert [path.name for path in locks.iterdir()] == ["whole.json"], "who holds it is asked when the engine says so"
