@@ -68,7 +68,8 @@ e2e: $(VENV)/installed ## the tests on a real node: root, some 15 minutes
 	@$(PYTHON) -m pytest tests/e2e
 
 fuzz: $(VENV)/installed ## FUZZ=2000 generated settings on a real API server: root, some 5 minutes; SEED=n for the same again
-	@PXL_FUZZ='$(or $(FUZZ),2000)' PXL_FUZZ_SEED='$(or $(SEED),$(shell date +%s))' $(PYTHON) -m pytest -s tests/e2e/test_fuzz.py
+	@PXL_FUZZ='$(or $(FUZZ),2000)' PXL_FUZZ_SEED='$(or $(SEED),$(shell date +%s))' PXL_FUZZ_CRDS='$(CRDS)' \
+	  $(PYTHON) -m pytest -s tests/e2e/test_fuzz.py
 
 kills: $(VENV)/installed ## kills `up` at KILLS=30 random moments on a real node, prints what the next one did: root, 40 minutes
 	@PXL_KILLS='$(or $(KILLS),30)' $(PYTHON) -m pytest tests/e2e/test_recovery.py -s

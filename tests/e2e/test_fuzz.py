@@ -1,7 +1,8 @@
 """Generated settings: each is refused with a clear error, or is a stack that the real API server would take.
 
 ``PXL_FUZZ`` says how many (default 200), ``PXL_FUZZ_SEED`` which (default 0). A failure is shrunk by hypothesis and
-printed as the stack file that shows it; the same seed and number generate the same stacks.
+printed as the stack file that shows it; the same seed and number generate the same stacks. ``PXL_FUZZ_CRDS`` names a
+folder with CustomResourceDefinitions to judge custom kinds by; without it only their metadata is judged.
 """
 
 import os
@@ -22,6 +23,7 @@ from tests.fuzz.tally import Tally
 
 NUMBER = int(os.environ.get("PXL_FUZZ", "200"))
 SEED = int(os.environ.get("PXL_FUZZ_SEED", "0"))
+CRDS = Path(os.environ["PXL_FUZZ_CRDS"]) if os.environ.get("PXL_FUZZ_CRDS") else None
 # From its eleventh example on, hypothesis mostly varies those that it has; short series stay different.
 _SERIES = max(1, min(7, NUMBER // len(CHOSEN)))
 _ENOUGH_FOR_EVERY_SETTING = 1000
@@ -35,6 +37,8 @@ def admission(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Admission]:
     state = State(tmp_path_factory.mktemp("fuzz"))
     try:
         judge_of_all = Admission(node.up(state, app_port=free_port()).kubeconfig)
+        for file in sorted(CRDS.glob("*.yaml")) if CRDS else []:
+            judge_of_all.define(file)
         yield judge_of_all
         judge_of_all.close()
     finally:

@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
+import yaml
 from kubernetes import client, config
 
 from local.standins.kubernetes.client import encoded
@@ -51,6 +53,23 @@ class Admission:
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(workers)
         self.asked = self.distinct = self.pods = self.unknown = 0
+
+    def define(self, file: Path) -> None:
+        """Defines a custom kind, so that the server knows it; returns when it does.
+
+        Args:
+            file: Its CustomResourceDefinition, as YAML.
+        """
+        definition = yaml.safe_load(file.read_text(encoding="utf-8"))
+        assert self._apply(definition, {"fieldManager": _MANAGER, "force": "true"}) == []
+        spec = definition["spec"]
+        version = next(one["name"] for one in spec["versions"] if one.get("served"))
+        deadline = time.monotonic() + 30
+        while not self._resource({"apiVersion": f"{spec['group']}/{version}", "kind": spec["names"]["kind"]}):
+            assert time.monotonic() < deadline, f"{file} is not served"
+            self._kinds.clear()
+            time.sleep(0.5)
+        self._kinds.clear()
 
     def objections(self, objects: Iterable[Obj]) -> list[str]:
         """What the server has against the objects of one stack: refusals, and warnings.
