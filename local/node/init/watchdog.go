@@ -151,20 +151,20 @@ func (w *watcher) keep(cameUp bool) error {
 		if reason == "" {
 			w.say("watching", "")
 			began := time.Now()
-			if w.untilEnded() {
+			asked, how := w.untilEnded()
+			if asked {
 				return w.end("stopped", "it was asked to end")
 			}
-			reason = "its first process ended"
+			reason = "its first process ended: " + how.String()
 			if !w.prepared() {
-				reason = "it could not be prepared"
-			} else {
-				cameUp = true
+				reason = "it could not be prepared: " + how.String()
 			}
+			cameUp = cameUp || w.prepared() || how.killed
 			if time.Since(began) > steadyTime {
 				failures = 0
 			}
 		}
-		// What never came up does not come up by being tried again.
+		// What never came up, and was not killed, does not come up by being tried again.
 		if failures++; failures > mostFailures || !cameUp {
 			return w.end("gave up", fmt.Sprintf("%d starts in a row failed, the last because %s", failures, reason))
 		}
@@ -215,10 +215,10 @@ func (w *watcher) prepared() bool {
 	return err == nil
 }
 
-// untilEnded returns when the sandbox's first process has ended, and says whether that was asked for: of this
-// process, which passes it on, or of the first process, which has then removed its record.
-func (w *watcher) untilEnded() bool {
-	found, asked := readRecord(w.spec.Record), false
+// untilEnded returns when the sandbox's first process has ended, and says how, and whether that was asked for: of
+// this process, which passes it on, or of the first process, which has then removed its record.
+func (w *watcher) untilEnded() (bool, ending) {
+	found, asked, how := readRecord(w.spec.Record), false, ending{}
 	end := time.NewTimer(0)
 	<-end.C
 	for found.alive() {
@@ -231,18 +231,39 @@ func (w *watcher) untilEnded() bool {
 		case <-end.C:
 			_ = syscall.Kill(found.PID, syscall.SIGKILL)
 		case <-time.After(lookEvery):
-			reapAll()
+			how.reap(found.PID)
 		}
 	}
-	reapAll()
-	return asked || readRecord(w.spec.Record) == nil
+	// It may be ending still: with it end all others of its namespace.
+	for late := time.Now().Add(removeTime); how.reap(found.PID) && time.Now().Before(late); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	return asked || readRecord(w.spec.Record) == nil, how
 }
 
-// reapAll collects what has ended of the sandbox's first processes.
-func reapAll() {
+// ending is how a first process ended, as far as it can be known: one that was taken over is no child of this one.
+type ending struct {
+	killed bool
+	text   string
+}
+
+func (e ending) String() string {
+	if e.text == "" {
+		return "it cannot be told how"
+	}
+	return e.text
+}
+
+// reap collects every child that has ended, notes how this one did, and says whether that is still to come.
+func (e *ending) reap(first int) bool {
 	for {
-		if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); err != syscall.EINTR && pid <= 0 {
-			return
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
+		if err != syscall.EINTR && pid <= 0 {
+			return err == nil && e.text == ""
+		}
+		if pid == first {
+			e.killed, e.text = status.Signaled(), describe(status)
 		}
 	}
 }
