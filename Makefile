@@ -15,10 +15,10 @@ NODE_KUBECONFIG = $$($(PYTHON) -c 'from local.paths import State; print(State.cu
 # Compiled modules and rewritten assertions are kept: the next run of the tests takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down status logs explain isolation orphans psql test unit process stacks engine e2e fuzz kills lint check render preview checkov schema requirements
+.PHONY: help up down status logs explain isolation orphans psql test unit process stacks engine e2e fuzz kills node-kills lint check render preview checkov schema requirements
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(VENV)/installed ## the whole application on this machine, or on KUBE_CONTEXT=name; prints its URL
 	@$(PYTHON) -m local up $(UP_OPTIONS)
@@ -70,6 +70,9 @@ e2e: $(VENV)/installed ## the tests on a real node: root, some 15 minutes
 fuzz: $(VENV)/installed ## FUZZ=2000 generated settings on a real API server: root, some 5 minutes; SEED=n for the same again
 	@PXL_FUZZ='$(or $(FUZZ),2000)' PXL_FUZZ_SEED='$(or $(SEED),$(shell date +%s))' PXL_FUZZ_CRDS='$(CRDS)' \
 	  $(PYTHON) -m pytest -s tests/e2e/test_fuzz.py
+
+node-kills: $(VENV)/installed ## kills every process of a node, one after another; prints how it came back: root, 15 minutes
+	@PXL_NODE_KILLS=all $(PYTHON) -m pytest tests/e2e/test_node_recovery.py -s
 
 kills: $(VENV)/installed ## kills `up` at KILLS=30 random moments on a real node, prints what the next one did: root, 40 minutes
 	@PXL_KILLS='$(or $(KILLS),30)' $(PYTHON) -m pytest tests/e2e/test_recovery.py -s

@@ -55,7 +55,7 @@ def commands() -> set[str]:
 
 def targets() -> set[str]:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    found = {f"make {name}" for name in re.findall(r"^([a-z0-9]+):.*## ", makefile, re.MULTILINE)}
+    found = {f"make {name}" for name in re.findall(r"^([a-z0-9-]+):.*## ", makefile, re.MULTILINE)}
     return found | {"make up KUBE_CONTEXT"}
 
 
