@@ -10,7 +10,7 @@ from typing import Any
 
 from operations import orphans, rollout
 from operations.console import say
-from operations.engine import damage, failure, lock, state, words
+from operations.engine import asking, damage, failure, lock, state, words
 from operations.engine.deployment import Deployment
 from operations.engine.process import Finished, find_engine, stream
 from operations.errors import Problem
@@ -131,31 +131,7 @@ def outputs(deployment: Deployment) -> dict[str, Any]:
     Raises:
         Problem: If the engine cannot read the state.
     """
-    command = [
-        find_engine(deployment.env),
-        "stack",
-        "output",
-        "--json",
-        "--stack",
-        deployment.stack,
-        "--non-interactive",
-    ]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=deployment.project_dir,
-            env=dict(deployment.env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Problem(f"the outputs of stack {deployment.stack} cannot be read", why=str(error)) from error
-    if done.returncode != 0:
-        raise failure.problem(deployment, "output", words.failure(done.stderr.splitlines()))
-    return json.loads(done.stdout or "{}")
+    return json.loads(asking.ask(deployment, ["output", "--json"]) or "{}")
 
 
 def _run(

@@ -1,17 +1,14 @@
 """The engine's state of a stack: what it has recorded, and what it was in the middle of when it was last written."""
 
 import json
-import subprocess
 from dataclasses import dataclass
 from typing import Any
 
 from infra.marks import STATE_RESOURCE
-from operations.engine import failure, words
+from operations.engine import asking
 from operations.engine.deployment import Deployment
-from operations.engine.process import find_engine
 from operations.errors import Problem
 
-_SECONDS = 120
 CREATING = "creating"
 
 
@@ -83,25 +80,8 @@ def read(deployment: Deployment) -> State:
     Raises:
         Problem: There is no such stack, or its state cannot be read.
     """
-    engine = find_engine(deployment.env)
-    command = [engine, "stack", "export", "--stack", deployment.stack, "--non-interactive"]
     try:
-        done = subprocess.run(
-            command,
-            cwd=deployment.project_dir,
-            env=dict(deployment.env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Problem(f"the state of stack {deployment.stack} cannot be read", why=str(error)) from error
-    if done.returncode != 0:
-        raise failure.problem(deployment, "export", words.failure(done.stderr.splitlines()))
-    try:
-        return parse(done.stdout)
+        return parse(asking.ask(deployment, ["export"]))
     except (ValueError, KeyError, TypeError) as error:
         why = f"`pulumi stack export` printed something else than a state: {error}"
         raise Problem(f"the state of stack {deployment.stack} cannot be read", why=why) from error
