@@ -131,6 +131,8 @@ def test_after_a_kill_at_any_moment_the_next_up_finishes_what_was_begun(bench: B
     seconds = time.monotonic() - started
     row = (str(number), scenario, run.moment, f"{run.seconds:.1f} s", run.words(), interruptions.mended(said))
     bench.rows.append((*row, f"{seconds:.0f} s"))
+    # At once, too: the table at the end is lost with a test run that is itself interrupted.
+    print("\n" + "  ".join(bench.rows[-1]), flush=True)
     bench.check(run)
     if before is not None:
         assert database(platform)["metadata"]["uid"] == before, "the pod of an ephemeral database must live through it"
