@@ -64,8 +64,8 @@ engine: $(VENV)/installed ## the plugins and pages on the real engine, without a
 	@$(PYTHON) -m local engine >/dev/null
 	@$(PYTHON) -m pytest tests/engine --ignore=tests/engine/test_stacks.py
 
-e2e: $(VENV)/installed ## the tests on a real node: root, some 15 minutes
-	@$(PYTHON) -m pytest tests/e2e
+e2e: $(VENV)/installed ## the tests on a real node: root, half an hour; LONG=1 for every case
+	@PXL_LONG='$(LONG)' $(PYTHON) -m pytest tests/e2e
 
 fuzz: $(VENV)/installed ## FUZZ=2000 generated settings on a real API server: root, some 5 minutes; SEED=n for the same again
 	@PXL_FUZZ='$(or $(FUZZ),2000)' PXL_FUZZ_SEED='$(or $(SEED),$(shell date +%s))' PXL_FUZZ_CRDS='$(CRDS)' \

@@ -12,6 +12,8 @@ from tests.e2e.harness import Platform, copy_of_checkout, free_port
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(pytest.mark.node)
+        if item.get_closest_marker("long") and not os.environ.get("PXL_LONG"):
+            item.add_marker(pytest.mark.skip(reason="long: make e2e LONG=1"))
     # The test that ends the platform comes after all that use it, and what has a node of its own after that.
     items.sort(key=lambda item: (item.path.name == "test_full_disk.py", item.name == "test_down_leaves_nothing"))
 

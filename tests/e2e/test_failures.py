@@ -71,6 +71,7 @@ def test_a_second_run_says_who_is_at_work_and_stops(platform: Platform, changes:
         assert first.wait(SECONDS) == 0, f"the first must not notice: {log.read_text()[-3000:]}"
 
 
+@pytest.mark.long
 def test_a_build_whose_buildah_is_killed_is_named_and_the_next_one_goes_through(
     platform: Platform, changes: Changes, expected: dict[str, int], tmp_path: Path
 ):
@@ -85,6 +86,7 @@ def test_a_build_whose_buildah_is_killed_is_named_and_the_next_one_goes_through(
     clean(platform, expected)
 
 
+@pytest.mark.long
 def test_an_api_server_that_goes_away_in_the_middle_is_named(
     platform: Platform, changes: Changes, expected: dict[str, int], tmp_path: Path
 ):
@@ -112,6 +114,7 @@ def test_a_registry_that_goes_away_before_the_push_is_looked_after_by_the_next_r
     clean(platform, expected)
 
 
+@pytest.mark.long
 def test_a_registry_that_hangs_in_the_middle_of_a_push_is_named(
     platform: Platform, changes: Changes, expected: dict[str, int], tmp_path: Path
 ):

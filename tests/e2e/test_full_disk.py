@@ -51,6 +51,7 @@ def filled(folder: Path) -> Iterator[None]:
             ballast.unlink()
 
 
+@pytest.mark.long
 def test_a_disk_that_fills_during_the_push_is_named_and_with_room_again_all_is_well(small: Platform, tmp_path: Path):
     before, engine, log = inventory(small), Engine(small.state), tmp_path / "log"
     app = tmp_path / "app"

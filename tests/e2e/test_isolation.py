@@ -197,6 +197,7 @@ def with_links(platform: Platform, folder: Path, links: dict[str, Any], *more: s
     return done.returncode, json.loads(done.stdout)
 
 
+@pytest.mark.long
 def test_a_pod_in_which_nothing_can_be_run_is_not_shown_and_can_be(platform: Platform, tmp_path: Path) -> None:
     dns = platform.kubectl("get", "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns")["items"][0]
     confined = {
@@ -240,7 +241,13 @@ def test_a_pod_in_which_nothing_can_be_run_is_not_shown_and_can_be(platform: Pla
 
 
 @pytest.mark.parametrize(
-    "after", ["looking for what", "starting temporary pods", "starting to listen", "trying connections"]
+    "after",
+    [
+        "looking for what",
+        pytest.param("starting temporary pods", marks=pytest.mark.long),
+        pytest.param("starting to listen", marks=pytest.mark.long),
+        "trying connections",
+    ],
 )
 def test_an_interrupt_takes_everything_away(platform: Platform, after: str) -> None:
     started = begin(platform)

@@ -48,7 +48,7 @@ def killed_while_starting(state: State, after: float, *paths: str) -> "subproces
     return subprocess.CompletedProcess(program, starting.returncode, "", said)
 
 
-@pytest.mark.parametrize("after", [0.0, 0.4, 3.0])
+@pytest.mark.parametrize("after", [0.0, pytest.param(0.4, marks=pytest.mark.long), 3.0])
 def test_a_start_whose_first_process_is_killed_ends_with_a_node_that_is_ready(after: float, bare: State) -> None:
     node.down(bare)
     done = killed_while_starting(bare, after, "record.json")
@@ -76,7 +76,9 @@ def test_a_start_of_which_both_are_killed_says_so_and_the_next_up_mends_it(bare:
     assert node.status(bare).ready
 
 
-@pytest.mark.parametrize("after", [0.0, 0.15, 0.3, 0.6, 1.2])
+@pytest.mark.parametrize(
+    "after", [0.0, *(pytest.param(each, marks=pytest.mark.long) for each in (0.15, 0.3, 0.6)), 1.2]
+)
 def test_down_ends_a_node_that_is_just_being_started_again(after: float, bare: State) -> None:
     node.up(bare, app_port=free_port())
     found = record.read(Layout(bare).record)
@@ -110,6 +112,7 @@ def test_a_sandbox_that_cannot_be_started_is_tried_again_until_it_can(bare: Stat
     assert node.running(bare) == node.up(bare), "nothing is left to be done"
 
 
+@pytest.mark.long
 def test_a_sandbox_that_never_starts_ends_the_watchdog_which_says_why(bare: State) -> None:
     running = node.up(bare, app_port=free_port())
     with hidden(Layout(bare).config / "machine-id"):

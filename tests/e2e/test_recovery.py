@@ -37,7 +37,7 @@ from tests.e2e.interruptions import (
     killed,
 )
 
-KILLS = int(os.environ.get("PXL_KILLS", "5"))
+KILLS = int(os.environ.get("PXL_KILLS", "3"))
 SEED = os.environ.get("PXL_KILLS_SEED") or str(time.time_ns() % 100_000)
 # How long an undisturbed run takes on two cores, and how often the folder of the engine's state changes in it.
 SCENARIOS = {"first": (60, 260), "build": (40, 60), "secret": (25, 50), "setting": (15, 20)}
@@ -243,7 +243,7 @@ def pxlctl(platform: Platform, *arguments: str) -> "subprocess.CompletedProcess[
     )
 
 
-@pytest.mark.parametrize("what", ["half", "empty", "layout and lock"])
+@pytest.mark.parametrize("what", ["half", pytest.param("empty", marks=pytest.mark.long), "layout and lock"])
 def test_a_state_that_a_power_cut_has_damaged_is_restored_and_the_run_goes_on(bench: Bench, what: str) -> None:
     root = bench.platform.state / "pulumi" / ".pulumi"
     checkpoint = Engine(bench.platform.state).checkpoint
