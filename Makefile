@@ -72,7 +72,7 @@ fuzz: $(VENV)/installed ## FUZZ=2000 generated settings on a real API server: ro
 	  $(PYTHON) -m pytest -s tests/e2e/test_fuzz.py
 
 node-kills: $(VENV)/installed ## kills every process of a node, one after another; prints how it came back: root, 15 minutes
-	@PXL_NODE_KILLS=all $(PYTHON) -m pytest tests/e2e/test_node_recovery.py -s
+	@PXL_LONG=1 PXL_NODE_KILLS=all $(PYTHON) -m pytest tests/e2e/test_node_recovery.py -s
 
 kills: $(VENV)/installed ## kills `up` at KILLS=30 random moments on a real node, prints what the next one did: root, 40 minutes
 	@PXL_KILLS='$(or $(KILLS),30)' $(PYTHON) -m pytest tests/e2e/test_recovery.py -s

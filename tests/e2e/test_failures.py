@@ -135,6 +135,7 @@ def test_a_registry_that_hangs_in_the_middle_of_a_push_is_named(
     clean(platform, expected)
 
 
+@pytest.mark.long
 def test_a_registry_that_is_away_when_the_image_is_pulled_is_named(
     platform: Platform, changes: Changes, expected: dict[str, int], tmp_path: Path
 ):
@@ -160,6 +161,7 @@ def test_a_port_that_is_taken_leaves_what_runs_alone(platform: Platform, expecte
     clean(platform, expected)
 
 
+@pytest.mark.long
 def test_a_disk_that_fills_while_the_engine_writes_its_state_is_named(
     platform: Platform, changes: Changes, expected: dict[str, int], tmp_path: Path
 ):

@@ -54,6 +54,7 @@ def victim(platform: Platform) -> Victim:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", plan())
 def test_after_a_kill_the_app_answers_again_by_itself_and_everything_is_there_once(
     what: str, victim: Victim, table: list[str]
