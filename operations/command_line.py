@@ -47,6 +47,11 @@ File = Annotated[
     Path | None,
     typer.Option("--file", "-f", metavar="F", help="Settings file to use instead of Pulumi.STACK.yaml."),
 ]
+Context = Annotated[
+    str | None,
+    typer.Option("--kube-context", metavar="C", help="Context to look at; default: the one in the settings."),
+]
+Kubeconfig = Annotated[Path | None, typer.Option("--kubeconfig", metavar="F", help="Kubeconfig file of that context.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for scripts.")]
 
 
@@ -121,13 +126,8 @@ def doctor(
     ctx: typer.Context,
     *,
     stack: Annotated[str | None, typer.Argument(metavar="STACK", help="Also look at what this stack needs.")] = None,
-    kube_context: Annotated[
-        str | None,
-        typer.Option("--kube-context", metavar="C", help="Context to look at; default: the one in the settings."),
-    ] = None,
-    kubeconfig: Annotated[
-        Path | None, typer.Option("--kubeconfig", metavar="F", help="Kubeconfig file of that context.")
-    ] = None,
+    kube_context: Context = None,
+    kubeconfig: Kubeconfig = None,
     port: Annotated[
         int | None, typer.Option("--port", metavar="N", min=1, max=65535, help="A port that has to be free.")
     ] = None,
@@ -212,9 +212,7 @@ def orphans(
 def explain(
     namespace: Annotated[str, typer.Argument(metavar="NAMESPACE", help="Where to look.")],
     kube_context: Annotated[str | None, typer.Option("--kube-context", metavar="C", help="Context to look at.")] = None,
-    kubeconfig: Annotated[
-        Path | None, typer.Option("--kubeconfig", metavar="F", help="Kubeconfig file of that context.")
-    ] = None,
+    kubeconfig: Kubeconfig = None,
     selector: Annotated[str, typer.Option("--selector", "-l", metavar="L", help="Label selector.")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -243,13 +241,8 @@ def isolation(
     ctx: typer.Context,
     stack: Stack,
     *,
-    kube_context: Annotated[
-        str | None,
-        typer.Option("--kube-context", metavar="C", help="Context to look at; default: the one in the settings."),
-    ] = None,
-    kubeconfig: Annotated[
-        Path | None, typer.Option("--kubeconfig", metavar="F", help="Kubeconfig file of that context.")
-    ] = None,
+    kube_context: Context = None,
+    kubeconfig: Kubeconfig = None,
     file: File = None,
     links: Annotated[
         Path | None,

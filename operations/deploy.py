@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
@@ -15,7 +14,6 @@ from operations.engine.deployment import Deployment
 from operations.engine.process import Finished, find_engine, stream
 from operations.errors import Problem
 
-_CANCEL_SECONDS = 60
 # What the engine prints to show that it lives; the cluster's progress says more.
 _DOTS = re.compile(r"^@ [a-z ]+\.+$")
 _BEGINS = re.compile(r" (creating|updating|deleting|replacing)( replacement| original)? \(\d")
@@ -149,7 +147,7 @@ def _run(
     if deployment.config_file is not None:
         command += ["--config-file", str(deployment.config_file.resolve())]
     finished = _attempt(deployment, command, watched, out)
-    if finished.code != 0 and not finished.interrupted and _clear_stale_lock(deployment, engine, finished):
+    if finished.code != 0 and not finished.interrupted and _clear_stale_lock(deployment, finished):
         finished = _attempt(deployment, command, watched, out)
     if finished.interrupted:
         _say_state(deployment, verb, finished)
@@ -229,7 +227,7 @@ class _Diagnostics:
         return shown
 
 
-def _clear_stale_lock(deployment: Deployment, engine: str, finished: Finished) -> bool:
+def _clear_stale_lock(deployment: Deployment, finished: Finished) -> bool:
     """Clears the lock of dead processes of this machine; True if it is worth another try.
 
     Raises:
@@ -248,19 +246,7 @@ def _clear_stale_lock(deployment: Deployment, engine: str, finished: Finished) -
         )
     for holder in found:
         say(f"the lock of {holder.words()} is cleared: that process no longer exists")
-    try:
-        done = subprocess.run(
-            [engine, "cancel", "--yes", "--non-interactive", "--stack", deployment.stack],
-            cwd=deployment.project_dir,
-            env=dict(deployment.env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_CANCEL_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Problem("the stale lock cannot be cleared", why=str(error)) from error
+    done = asking.run(deployment, ["cancel", "--yes"], "the stale lock cannot be cleared")
     if done.returncode != 0:
         raise Problem("the stale lock cannot be cleared", why=words.failure(done.stderr.splitlines()))
     return True

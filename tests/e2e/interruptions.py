@@ -1,32 +1,22 @@
 """Runs that are killed at a chosen moment, and what there is to see when the next one has gone through."""
 
-import base64
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from random import Random
-from typing import Any
-
-from ruamel.yaml import YAML
 
 from local.paths import State
-from operations.orphans.kinds import KINDS
-from tests.e2e.harness import NAMESPACE, Platform, request
+from tests.e2e.background import repeating
+from tests.e2e.harness import Platform
 
 _POLL_SECONDS = 0.0005
-_AUTONAMED = "pulumi.com/autonamed"
-_DIGEST = re.compile(r"-[0-9a-f]{12}(?=-|$)")
-_DRAWN = re.compile(r"-[0-9a-f]{8}$")
 # What an up says when it mends something, for the table.
 _MENDED = (
     ("cleared a lock", re.compile(r"the lock of .* is cleared")),
@@ -207,21 +197,14 @@ def engines(platform: Platform) -> list[int]:
 @contextmanager
 def held_down(platform: Platform, name: str) -> Iterator[None]:
     """A daemon of the node is killed whenever it comes up again, for as long as the block runs."""
-    over = threading.Event()
 
     def hold() -> None:
-        while not over.wait(0.1):
-            for number in processes_of(platform, name):
-                with suppress(ProcessLookupError):
-                    os.kill(number, signal.SIGKILL)
+        for number in processes_of(platform, name):
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
 
-    thread = threading.Thread(target=hold, daemon=True)
-    thread.start()
-    try:
+    with repeating(hold, every=0.1):
         yield
-    finally:
-        over.set()
-        thread.join(5)
 
 
 def until(condition: Callable[[], object], seconds: float, what: str) -> None:
@@ -258,25 +241,6 @@ def leftovers(platform: Platform, run: Kill) -> list[str]:
     return found
 
 
-def inventory(platform: Platform) -> dict[str, int]:
-    """How many there are of each kind and logical name; drawn names and digests left out."""
-    plurals = ",".join(kind.plural for kind in KINDS if kind.namespaced and kind.name != "ExternalSecret")
-    items = platform.kubectl("get", plurals, "-n", NAMESPACE, "-l", "pxl.dev/stack=dev")["items"]
-    names = Counter(_logical(item) for item in items if not item["metadata"].get("ownerReferences"))
-    pods = platform.kubectl("get", "pods", "-n", NAMESPACE, "-l", "pxl.dev/stack=dev")["items"]
-    alive = [pod["metadata"] for pod in pods if not pod["metadata"].get("deletionTimestamp")]
-    servers = [pod for pod in alive if pod["ownerReferences"][0]["kind"] != "Job"]
-    names.update(f"pods of {pod['labels']['app.kubernetes.io/component']}" for pod in servers)
-    return dict(sorted(names.items()))
-
-
-def _logical(item: dict[str, Any]) -> str:
-    name = item["metadata"]["name"]
-    if (item["metadata"].get("annotations") or {}).get(_AUTONAMED) == "true":
-        name = _DRAWN.sub("", name)
-    return f"{item['kind']}/{_DIGEST.sub('', name)}"
-
-
 def cut_off(platform: Platform) -> str:
     """Leaves half of the engine's state, as a power cut may; what was done to it in words."""
     engine = Engine(platform.state)
@@ -306,118 +270,3 @@ def mended(said: str) -> str:
         elif matches:
             found.append(title)
     return ", ".join(found) or "nothing to do"
-
-
-@dataclass
-class Ledger:
-    """Rows that the app has acknowledged."""
-
-    platform: Platform
-    ids: list[str] = field(default_factory=list)
-
-    def post(self, count: int) -> None:
-        """Posts jobs, all of which must be taken."""
-        for number in range(count):
-            answer = request(f"{self.platform.url}/jobs", {"payload": {"number": number}})
-            assert answer.status in (200, 201, 202), f"the app must take a job: {answer}"
-            self.ids.append(answer.body["id"])
-
-    @contextmanager
-    def posting(self) -> Iterator[None]:
-        """Posts while the block runs; what is refused or cut off does not count, what is acknowledged does."""
-        over = threading.Event()
-
-        def post() -> None:
-            while not over.wait(0.25):
-                with suppress(OSError, AssertionError, TypeError):
-                    self.post(1)
-
-        thread = threading.Thread(target=post, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join(15)
-
-    def missing(self) -> tuple[list[str], list[str]]:
-        """The rows that the API does not give back, and those that are not in the database."""
-        answers = [(each, request(f"{self.platform.url}/jobs/{each}").status) for each in self.ids]
-        stored = self._stored()
-        return [each for each, status in answers if status != 200], [each for each in self.ids if each not in stored]
-
-    def _stored(self) -> set[str]:
-        pod = database(self.platform)["metadata"]["name"]
-        query = ["psql", "-U", "pxl", "-At", "-c", "select id from jobs", "pxl"]
-        done = self.platform.command("kubectl", "exec", "-n", NAMESPACE, pod, "--", *query, timeout=60)
-        assert done.returncode == 0, f"psql must answer: {done.stderr}"
-        return set(done.stdout.split())
-
-
-def database(platform: Platform) -> dict[str, Any]:
-    """The pod of Postgres; there must be one."""
-    selector = "app.kubernetes.io/name=postgres"
-    pods = platform.kubectl("get", "pods", "-n", NAMESPACE, "-l", selector)["items"]
-    assert len(pods) == 1, f"one Postgres, not {[pod['metadata']['name'] for pod in pods]}"
-    return pods[0]
-
-
-@dataclass
-class Changes:
-    """Makes an ``up`` have something to do; all of it is undone by ``restore``."""
-
-    platform: Platform
-    original: str = ""
-
-    def __post_init__(self) -> None:
-        self.original = self._file.read_text()
-
-    @property
-    def _file(self) -> Path:
-        return self.platform.checkout / "Pulumi.dev.yaml"
-
-    @property
-    def _marker(self) -> Path:
-        return self.platform.checkout / "examples" / "app" / "src" / "kill-marker.ts"
-
-    def build(self, number: int) -> None:
-        """A new build of the app."""
-        self._marker.write_text(f"export const marker = 'build {number}-{time.time_ns()}';\n")
-
-    def setting(self, number: int) -> None:
-        """A changed setting of the workers."""
-        self._set("pxl:worker", {"concurrency": 3 + number % 40})
-
-    def secret(self, number: int) -> None:
-        """Another signing key, encrypted by the engine as a user would have it."""
-        key = base64.b64encode(Random(number).randbytes(33)).decode() + str(time.time_ns())
-        copy = self.platform.state / "Pulumi.dev.yaml"
-        where = ["--stack", "dev", "--config-file", str(copy), "--non-interactive"]
-        done = self.platform.command("pulumi", "config", "set", "--secret", "pxl:jwtSecret", key, *where, timeout=60)
-        assert done.returncode == 0, done.stderr
-        self._set("pxl:jwtSecret", {"secure": YAML().load(copy.read_text())["config"]["pxl:jwtSecret"]["secure"]})
-
-    def first(self, number: int) -> None:
-        """Everything of the stack goes, and so does the engine's state: the node is as if no stack ever was on it."""
-        del number
-        self.restore()
-        copy = self.platform.state / "Pulumi.dev.yaml"
-        where = ["--stack", "dev", "--yes", "--skip-preview", "--config-file", str(copy), "--non-interactive"]
-        done = self.platform.command("pulumi", "destroy", *where, timeout=300)
-        assert done.returncode == 0, (
-            f"the stack must go before it can be made anew:\n{done.stdout[-3000:]}{done.stderr}"
-        )
-        copy.unlink()
-        for name in ("pulumi", "project"):
-            subprocess.run(["rm", "-r", str(self.platform.state / name)], check=True)
-
-    def restore(self) -> None:
-        """The checkout as it was."""
-        self._marker.unlink(missing_ok=True)
-        self._file.write_text(self.original)
-
-    def _set(self, key: str, value: dict[str, Any]) -> None:
-        document = YAML().load(self._file.read_text())
-        document["config"][key] = value
-        with self._file.open("w") as file:
-            YAML().dump(document, file)

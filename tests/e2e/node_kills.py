@@ -5,9 +5,9 @@ import json
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from local.node import cgroups, record
 from local.node.layout import Layout
 from local.paths import State
 from operations.errors import Problem
+from tests.e2e.background import repeating
 from tests.e2e.harness import NAMESPACE, Platform, request
 
 FIRST, WATCHDOG = "the first process", "the watchdog"
@@ -36,28 +37,19 @@ class Load:
     refused: list[float] = field(default_factory=list[float])
     """Times at which a request ended without an acknowledgement."""
 
-    def __post_init__(self) -> None:
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+    @contextlib.contextmanager
+    def running(self) -> Iterator["Load"]:
+        """Posts for as long as the block runs."""
+        with repeating(self._once, every=0.1, limit=5000):
+            yield self
 
-    def __enter__(self) -> "Load":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(15)
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.1) and len(self.acknowledged) < 5000:
-            try:
-                answer = request(f"{self.url}/jobs", {}, timeout=3)
-                if answer.status == 202:
-                    self.acknowledged.append(answer.body["id"])
-                    continue
-            except OSError:
-                pass
-            self.refused.append(time.monotonic())
+    def _once(self) -> None:
+        with contextlib.suppress(OSError):
+            answer = request(f"{self.url}/jobs", {}, timeout=3)
+            if answer.status == 202:
+                self.acknowledged.append(answer.body["id"])
+                return
+        self.refused.append(time.monotonic())
 
     def outage(self, since: float) -> float:
         """Seconds from a moment to the last request that was not acknowledged; 0 when all were."""

@@ -10,18 +10,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.changes import Changes
+from tests.e2e.evidence import inventory
 from tests.e2e.harness import NAMESPACE, Platform, free_port, request
-from tests.e2e.interruptions import (
-    Changes,
-    Engine,
-    held_down,
-    inventory,
-    processes_of,
-    running,
-    until,
-)
+from tests.e2e.interruptions import Engine, held_down, processes_of, running, until
 
 SECONDS = 300
+
+
+@pytest.fixture(scope="module", autouse=True)
+def as_it_was(platform: Platform) -> Iterator[None]:
+    """The tests of other files find the stack as the checkout has it, not as the last change here has left it."""
+    yield
+    done = platform.up()
+    assert done.returncode == 0, done.stderr[-4000:]
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.evidence import inventory
 from tests.e2e.harness import Platform, copy_of_checkout, free_port, request
-from tests.e2e.interruptions import Engine, inventory, running, until
+from tests.e2e.interruptions import Engine, running, until
 
 SIZE = "2300m"
 BLOB_BYTES = 80 * 2**20

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.e2e.harness import Platform
-from tests.e2e.policies.cases import CASES, DENY_X, Case, Peers
+from tests.e2e.policies.cases import CASES, DENY_X
 from tests.e2e.policies.cluster import Cluster, wait
 from tests.e2e.policies.probe import Edge, reached, settled
+from tests.e2e.policies.vocabulary import Case, Peers
 from tests.e2e.policies.world import ADDRESSES, HTTP, NODE, PODS, PREFIX, listener, ports_of
 
 TARGETS = (*(pod.name for pod in PODS), NODE, *ADDRESSES)

@@ -62,7 +62,7 @@ def test_after_a_kill_the_app_answers_again_by_itself_and_everything_is_there_on
     moment = random.Random(f"{SEED} {what}").uniform(0.5, 4)
     pods, objects, processes, restarts = victim.uids(), victim.objects(), victim.processes(), victim.restarts()
     first = victim.pid(victim.layout.record)
-    with Load(victim.platform.url) as load:
+    with Load(victim.platform.url).running() as load:
         time.sleep(moment)
         acknowledged = len(load.acknowledged)
         killed = time.monotonic()
@@ -113,7 +113,7 @@ def test_a_killed_watchdog_is_replaced_by_the_next_up_and_keeps_the_node_again(v
 
 def test_after_a_reboot_the_units_command_brings_everything_back(victim: Victim) -> None:
     pods, objects, processes = victim.uids(), victim.objects(), victim.processes()
-    with Load(victim.platform.url) as load:
+    with Load(victim.platform.url).running() as load:
         time.sleep(2)
         rebooted(victim)
     assert load.acknowledged, "there must be rows to be lost"

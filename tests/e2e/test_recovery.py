@@ -23,19 +23,10 @@ from local.paths import State
 from local.standins.kubernetes.client import Cluster
 from local.standins.kubernetes.kubeconfig import target
 from tests.e2e import interruptions
+from tests.e2e.changes import Changes
+from tests.e2e.evidence import Ledger, database, inventory
 from tests.e2e.harness import NAMESPACE, Platform, request
-from tests.e2e.interruptions import (
-    Changes,
-    Engine,
-    Kill,
-    Ledger,
-    Moment,
-    at_second,
-    at_write,
-    database,
-    inventory,
-    killed,
-)
+from tests.e2e.interruptions import Engine, Kill, Moment, at_second, at_write, killed
 
 KILLS = int(os.environ.get("PXL_KILLS", "3"))
 SEED = os.environ.get("PXL_KILLS_SEED") or str(time.time_ns() % 100_000)

@@ -5,11 +5,12 @@ import json
 import re
 import socket
 import subprocess
-import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.background import repeating
 from tests.e2e.harness import NAMESPACE, Platform, finished_job, free_port, request
 
 
@@ -90,40 +91,31 @@ def test_a_changed_setting_changes_only_what_depends_on_it(platform: Platform):
     assert next(iter(changed)).startswith("Deployment/worker"), changed
 
 
+@dataclass
 class Load:
-    """Requests one after another on fresh connections, until told to stop; bounded in count."""
+    """Requests on fresh connections: how many, and which of them failed."""
 
-    def __init__(self, url: str) -> None:
-        self.url, self.failed, self.count = url, [], 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+    url: str
+    count: int = 0
+    failed: list[Any] = field(default_factory=list[Any])
 
-    def __enter__(self) -> "Load":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(15)
-
-    def _run(self) -> None:
-        while not self._stop.is_set() and self.count < 20_000:
-            self.count += 1
-            try:
-                answer = request(self.url, timeout=5)
-                if answer.status != 200:
-                    self.failed.append(answer)
-            except OSError as error:
-                self.failed.append(error)
-            time.sleep(0.02)
+    def once(self) -> None:
+        self.count += 1
+        try:
+            answer = request(self.url, timeout=5)
+        except OSError as error:
+            self.failed.append(error)
+        else:
+            self.failed += [answer] if answer.status != 200 else []
 
 
 def test_a_new_build_rolls_out_after_its_migrations_and_the_app_answers_throughout(platform: Platform):
     before = request(f"{platform.url}/version").body
     marker = platform.checkout / "examples" / "app" / "src" / "build-marker.ts"
     marker.write_text("export const marker = 'second build';\n")
+    load = Load(f"{platform.url}/version")
     try:
-        with Load(f"{platform.url}/version") as load:
+        with repeating(load.once, every=0.02):
             done = platform.up()
         assert done.returncode == 0, done.stderr[-4000:]
     finally:
