@@ -51,6 +51,17 @@ class Load:
                 return
         self.refused.append(time.monotonic())
 
+    def steady(self, seconds: float, within: float) -> None:
+        """Returns when every request of some seconds was acknowledged.
+
+        After a start pods have other addresses, and the first answer may come before the last rule has changed: an
+        outage ends with the last request that was refused, not with the first that was not.
+        """
+        began = time.monotonic()
+        while time.monotonic() - max([began, *self.refused[-1:]]) < seconds:
+            assert time.monotonic() - began < within, "the app answers now and then, and does not come to rest"
+            time.sleep(0.1)
+
     def outage(self, since: float) -> float:
         """Seconds from a moment to the last request that was not acknowledged; 0 when all were."""
         return max([0.0, *(at - since for at in self.refused)])

@@ -72,7 +72,7 @@ def test_after_a_kill_the_app_answers_again_by_itself_and_everything_is_there_on
             done = victim.platform.up()
             assert done.returncode == 0, f"`make up` must mend it: {done.stderr[-4000:]}"
         settled = victim.settled(SETTLES_SECONDS) and time.monotonic() - killed
-        time.sleep(1)
+        load.steady(3, within=ANSWERS_SECONDS)
     away = load.outage(killed)
     assert acknowledged, "the kill must have hit an app at work"
     assert len(load.acknowledged) > acknowledged, "the app must take jobs again"
@@ -124,6 +124,8 @@ def test_after_a_reboot_the_units_command_brings_everything_back(victim: Victim)
     assert "Traceback" not in done.stderr, done.stderr
     victim.settled(SETTLES_SECONDS)
     print(f"\nafter a reboot: settled {time.monotonic() - began:.0f} s after the unit's start")
+    with load.running():
+        load.steady(3, within=ANSWERS_SECONDS)
     assert load.lost() == [], "what was acknowledged must be there"
     assert (victim.uids(), victim.objects()) == (pods, objects), "nobody asked for a change"
     assert victim.processes() == processes
