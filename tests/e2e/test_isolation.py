@@ -51,14 +51,14 @@ def delete(platform: Platform, kind: str, name: str) -> None:
 
 @contextlib.contextmanager
 def without_policy(platform: Platform, prefix: str) -> Iterator[None]:
-    """Takes one policy away for a while."""
+    """Takes one policy away for a while; it comes back as it was, with the marks that the program put on it."""
     (name,) = (name for name in policies(platform) if name.startswith(prefix))
     lost = policies(platform)[name]
     delete(platform, "networkpolicy", name)
     try:
         yield
     finally:
-        kept = {key: lost["metadata"][key] for key in ("name", "namespace", "labels")}
+        kept = {key: lost["metadata"][key] for key in ("name", "namespace", "labels", "annotations")}
         apply(
             platform, {"apiVersion": lost["apiVersion"], "kind": lost["kind"], "metadata": kept, "spec": lost["spec"]}
         )
