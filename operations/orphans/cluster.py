@@ -8,7 +8,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from infra.marks import STACK_LABEL
-from operations import rollout
+from operations import apiserver, rollout
 from operations.orphans.kinds import KINDS, Kind
 from operations.orphans.model import Orphan
 
@@ -68,23 +68,12 @@ class Cluster:
             ApiException, urllib3 HTTPError: The server refuses, or does not answer.
         """
         body = {"propagationPolicy": "Foreground", "preconditions": {"uid": orphan.uid}}
-        response = self._api.call_api(
-            *self._api.param_serialize(
-                "DELETE",
-                self._path(orphan),
-                header_params={"Accept": "application/json", "Content-Type": "application/json"},
-                body=body,
-                auth_settings=["BearerToken"],
-            ),
-            _request_timeout=(_SECONDS, _SECONDS),
-        )
-        said = response.read() or b""
-        if response.status in (404, 409):
-            return False
-        if response.status >= 400:
-            error = ApiException(status=response.status, reason=response.reason)
-            error.body = said.decode("utf-8", "replace")
-            raise error
+        try:
+            apiserver.send(self._api, "DELETE", self._path(orphan), body=body, seconds=_SECONDS)
+        except ApiException as error:
+            if error.status in (404, 409):
+                return False
+            raise
         return True
 
     def has(self, orphan: Orphan) -> bool:

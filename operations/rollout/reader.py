@@ -5,7 +5,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ import urllib3
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
+from operations import apiserver
+from operations.apiserver import Response
 from operations.errors import Problem
 from operations.redact import SHORTEST, concealer
 from operations.rollout.diagnosis import Snapshot
@@ -27,14 +28,6 @@ _WORKLOADS = (
     ("apps/v1", "statefulsets", "StatefulSet"),
     ("batch/v1", "jobs", "Job"),
 )
-
-
-@dataclass(frozen=True)
-class Response:
-    """An answer of the API server: its status below 400, and the body as it came."""
-
-    status: int
-    data: bytes
 
 
 def connect(kubeconfig: Path | None, context: str | None) -> client.ApiClient:
@@ -149,22 +142,7 @@ class Reader:
         Raises:
             ApiException: For an answer of 400 and more; ``body`` holds its text.
         """
-        response = self._api.call_api(
-            *self._api.param_serialize(
-                "GET",
-                path,
-                query_params=list((query or {}).items()),
-                header_params={"Accept": "application/json, */*"},
-                auth_settings=["BearerToken"],
-            ),
-            _request_timeout=(min(self._timeout, 3.0), self._timeout),
-        )
-        data = response.read() or b""
-        if response.status >= 400:
-            error = ApiException(status=response.status, reason=response.reason)
-            error.body = data.decode("utf-8", "replace")
-            raise error
-        return Response(response.status, data)
+        return apiserver.send(self._api, "GET", path, query=query, seconds=self._timeout)
 
     def _hidden(self, text: str) -> str:
         """A text without the values of the namespace's Secrets: an app may print what it was given."""

@@ -212,7 +212,7 @@ def until(condition: Callable[[], object], seconds: float, what: str) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"{what} did not happen within {seconds:.0f} s"
-        time.sleep(0.01)
+        time.sleep(0.002)
 
 
 def _ticks() -> float:

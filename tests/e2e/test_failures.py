@@ -122,10 +122,13 @@ def test_a_registry_that_hangs_in_the_middle_of_a_push_is_named(
 ):
     changes.build(4)
     log = tmp_path / "log"
+    frozen = processes_of(platform, "registry")
+    assert frozen, "the stack's registry must run in a pod"
+    uploads = Path("/proc", str(frozen[0]), "root/var/lib/registry/docker/registry/v2/repositories/pxl/app/_uploads")
+    before = uploads.stat().st_mtime_ns
     with running(platform, log) as process:
-        until(lambda: processes_of(platform, "buildah", "-build"), 60, "the build")
-        frozen = processes_of(platform, "registry")
-        assert frozen, "the stack's registry must run in a pod"
+        # Before the push an up would look after it, and go through.
+        until(lambda: uploads.stat().st_mtime_ns != before, 60, "the push")
         for number in frozen:
             os.kill(number, signal.SIGSTOP)
         try:

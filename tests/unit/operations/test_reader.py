@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import urllib3
+from kubernetes import client
 
 from operations import rollout
 from operations.errors import Problem
@@ -15,13 +16,10 @@ from operations.rollout.reader import Reader, api_words
 
 class Response:
     def __init__(self, status: int, body: str) -> None:
-        self.status, self.reason, self._body = status, "reason", body
-
-    def read(self) -> bytes:
-        return self._body.encode()
+        self.status, self.reason, self.data = status, "reason", body.encode()
 
 
-class Api:
+class Pool:
     """Answers by path, and keeps the requests."""
 
     def __init__(self, answer: Any) -> None:
@@ -29,22 +27,20 @@ class Api:
         self.paths: list[str] = []
         self.timeouts: list[Any] = []
 
-    def param_serialize(self, method: str, path: str, **_: Any) -> tuple[str, str]:
+    def request(self, method: str, url: str, *, timeout: Any, **_: Any) -> Response:
         assert method == "GET", "a reader never writes"
-        self.paths.append(path)
-        return method, path
-
-    def call_api(self, *_: Any, _request_timeout: Any) -> Response:
-        self.timeouts.append(_request_timeout)
+        self.paths.append(url.partition("?")[0])
+        self.timeouts.append(timeout)
         answer = self._answer(self.paths[-1]) if callable(self._answer) else self._answer
         if isinstance(answer, Exception):
             raise answer
         return answer
 
 
-def reader(answer: Any) -> tuple[Reader, Api]:
-    api = Api(answer)
-    return Reader(api, "pxl-dev"), api  # type: ignore[arg-type]
+def reader(answer: Any) -> tuple[Reader, Pool]:
+    api = client.ApiClient(client.Configuration(host=""))
+    pool = api.rest_client.pool_manager = Pool(answer)
+    return Reader(api, "pxl-dev"), pool
 
 
 def status_object(message: str) -> str:
