@@ -29,8 +29,9 @@ from pxl_components import (
 from infra.marks import STACK_LABEL
 from infra.settings import Settings, default_namespace
 from infra.settings.app_secrets import DATABASE_PASSWORD, JWT_SECRET, REDIS_PASSWORD, key_of, values_of
-from infra.settings.model import Delivery, RegistryKind, Release, Replicas, StoreKind
+from infra.settings.model import Delivery, RegistryKind, Release, Replicas
 from infra.settings.model import Resources as ResourceSettings
+from infra.settings.stores import StoreKind
 
 _APP_REPOSITORY = "pxl/app"
 _GENERATED_LENGTH = 48

@@ -3,12 +3,13 @@
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from pxl_components.contracts import CONTRACTS, EnvironmentContract
+from pydantic.alias_generators import to_snake
 
-from infra.settings import app_secrets
+from infra.settings import app_secrets, landing, store_rules
+from infra.settings.contradiction import Contradiction, Rule
 from infra.settings.model import (
     Contract,
     Delivery,
@@ -16,35 +17,14 @@ from infra.settings.model import (
     ExternalTrafficPolicy,
     RegistryKind,
     Settings,
-    StoreKind,
 )
+from infra.settings.stores import StoreKind
 
 _FRAMEWORK_DRAIN_SECONDS = 30
 # Not MAX_TOKENS, and not what is said about a secret, such as TOKEN_TTL_SECONDS.
 _SECRET_NAME = re.compile(
     r"(PASSWORD|SECRET|TOKEN|PRIVATE_KEY|API_KEY)(?!S)(?!.*_(TTL|MS|SECONDS|MINUTES|HOURS|DAYS|LENGTH|LIMIT|NAME)$)"
 )
-_STORE_PORTS = {"postgres": 5432, "redis": 6379}
-
-
-@dataclass(frozen=True)
-class Contradiction:
-    """Two or more settings that exclude each other.
-
-    Attributes:
-        keys: Paths without ``pxl:``, the one to change first.
-        value: What is shown for the first key.
-        problem: Why they cannot hold together.
-        remedy: What to change.
-    """
-
-    keys: tuple[str, ...]
-    value: object
-    problem: str
-    remedy: str
-
-
-Rule = Callable[[Settings], Iterator[Contradiction]]
 
 
 def find(settings: Settings, *, complete: bool) -> list[Contradiction]:
@@ -87,55 +67,6 @@ def _connections(settings: Settings) -> Iterator[Contradiction]:
         )
 
 
-def _stores(settings: Settings) -> Iterator[Contradiction]:
-    for name in ("postgres", "redis"):
-        store = getattr(settings, name)
-        external = store.kind is StoreKind.EXTERNAL
-        if external and store.host is None:
-            yield Contradiction(
-                (f"{name}.host", f"{name}.kind"), None, f"is missing, but {name}.kind is external",
-                f"pulumi config set --path 'pxl:{name}.host' <name of the server>, or {name}.kind ephemeral",
-            )  # fmt: skip
-        if external and not store.cidrs:
-            yield Contradiction(
-                (f"{name}.cidrs", f"{name}.kind"), None, f"is empty, so no pod may reach the {name} server",
-                f"list the addresses of the server's subnets under {name}.cidrs",
-            )  # fmt: skip
-        if not external and store.host is not None:
-            yield Contradiction(
-                (f"{name}.host", f"{name}.kind"), store.host, f"is set, but {name}.kind is ephemeral, which ignores it",
-                f"remove {name}.host, or set {name}.kind to external",
-            )  # fmt: skip
-        if not external and store.cidrs:
-            yield Contradiction(
-                (f"{name}.cidrs", f"{name}.kind"), store.cidrs, f"is set, but {name}.kind is ephemeral",
-                f"remove {name}.cidrs",
-            )  # fmt: skip
-        if not external and store.port != _STORE_PORTS[name]:
-            yield Contradiction(
-                (f"{name}.port", f"{name}.kind"), store.port, f"is set, but {name}.kind is ephemeral, which ignores it",
-                f"remove {name}.port",
-            )  # fmt: skip
-
-
-def _tls(settings: Settings) -> Iterator[Contradiction]:
-    if settings.redis.tls:
-        yield Contradiction(
-            ("redis.tls",), True, "cannot work: a PXL app's Redis client takes TLS only from its code",
-            "set redis.tls to false and allow plain connections at the server (transit encryption 'preferred')",
-        )  # fmt: skip
-    if settings.postgres.tls and settings.postgres.kind is StoreKind.EPHEMERAL:
-        yield Contradiction(
-            ("postgres.tls", "postgres.kind"), True, "is set, but the ephemeral Postgres speaks no TLS",
-            "set postgres.tls to false, or postgres.kind to external",
-        )  # fmt: skip
-    if settings.postgres.ca is not None and not settings.postgres.tls:
-        yield Contradiction(
-            ("postgres.ca", "postgres.tls"), "(PEM)", "is set, but postgres.tls is false, so nothing would be verified",
-            "set postgres.tls to true, or remove postgres.ca",
-        )  # fmt: skip
-
-
 def _secrets(settings: Settings) -> Iterator[Contradiction]:
     given = {
         "databasePassword": settings.database_password,
@@ -143,6 +74,8 @@ def _secrets(settings: Settings) -> Iterator[Contradiction]:
         "jwtSecret": settings.jwt_secret,
     }
     external = settings.secrets.delivery is Delivery.EXTERNAL_SECRETS
+    # With an account of its own, the stack writes the store that the operator reads.
+    writes = settings.secrets.generate and settings.aws is not None
     if external:
         given["appSecrets"] = settings.app_secrets
     if external:
@@ -151,13 +84,14 @@ def _secrets(settings: Settings) -> Iterator[Contradiction]:
                 ("secrets.store", "secrets.delivery"), None, "is missing, but secrets.delivery is externalSecrets",
                 "pulumi config set --path 'pxl:secrets.store.name' <name of the ClusterSecretStore>",
             )  # fmt: skip
-        if settings.secrets.generate:
+        if settings.secrets.generate and not writes:
             yield Contradiction(
-                ("secrets.generate", "secrets.delivery"), True, "is set, but the operator fetches what the store holds",
-                "set secrets.generate to false",
+                ("secrets.generate", "secrets.delivery", "aws.account"), True,
+                "is set, but the operator fetches what the store holds, and without aws the stack does not write it",
+                "set secrets.generate to false, or name the account under aws",
             )  # fmt: skip
         for key, value in given.items():
-            if value is not None:
+            if value is not None and not writes:
                 yield Contradiction(
                     (key, "secrets.delivery"), value, "is set, but secrets.delivery is externalSecrets",
                     f"pulumi config rm pxl:{key}, and put it into the store",
@@ -184,7 +118,7 @@ def _app_secrets(settings: Settings) -> Iterator[Contradiction]:
     yield from _keys_twice(wanted)
     # Asked for, not given: a command line stays in the shell's history, and every process list shows it.
     how = f"pulumi config set --secret pxl:appSecrets, and when it asks: {json.dumps(dict.fromkeys(wanted, '...'))}"
-    if settings.secrets.delivery is Delivery.EXTERNAL_SECRETS:
+    if settings.secrets.delivery is Delivery.EXTERNAL_SECRETS and not (settings.secrets.generate and settings.aws):
         return
     try:
         given = app_secrets.values_of(settings)
@@ -220,10 +154,10 @@ def _registry(settings: Settings) -> Iterator[Contradiction]:
             ("image.repository", "release.digest"), None, "is missing: a digest does not say where the image lies",
             "pulumi config set --path 'pxl:image.repository' registry.example.com/pxl/app",
         )  # fmt: skip
-    if settings.registry.kind is RegistryKind.CLUSTER and settings.image.repository is not None:
+    if settings.registry.kind is not RegistryKind.NONE and settings.image.repository is not None:
         yield Contradiction(
             ("image.repository", "registry.kind"), settings.image.repository,
-            "is set, but with registry.kind cluster it follows from the registry",
+            f"is set, but with registry.kind {settings.registry.kind.value} it follows from the registry",
             "remove image.repository, or set registry.kind to none",
         )  # fmt: skip
     if settings.registry.kind is RegistryKind.CLUSTER and settings.api.node_port == settings.registry.node_port:
@@ -281,7 +215,7 @@ def _production(settings: Settings) -> Iterator[Contradiction]:
         if getattr(settings, name).kind is StoreKind.EPHEMERAL:
             yield Contradiction(
                 (f"{name}.kind", "environment"), "ephemeral", "would lose prod's data with its pod",
-                f"set {name}.kind to external and {name}.host to the server",
+                f"set {name}.kind to managed, or to external and {name}.host to the server",
             )  # fmt: skip
 
 
@@ -341,8 +275,8 @@ def _variables_twice(settings: Settings) -> Iterator[Contradiction]:
 
 
 RULES: tuple[Rule, ...] = (
-    _replicas, _connections, _stores, _tls, _secrets, _app_secrets, _registry, _egress, _node_port, _production, _seed,
-    _reserved_env, _drain, _variables_twice,
+    _replicas, _connections, *store_rules.RULES, *landing.RULES, _secrets, _app_secrets, _registry, _egress, _node_port,
+    _production, _seed, _reserved_env, _drain, _variables_twice,
 )  # fmt: skip
 
 
@@ -352,10 +286,15 @@ def _platform_images(settings: Settings) -> Iterator[Contradiction]:
         "redis": settings.redis.kind is StoreKind.EPHEMERAL,
         "registry": settings.registry.kind is RegistryKind.CLUSTER,
     }
-    for name, runs in needed.items():
-        if runs and getattr(settings.images, name) is None:
+    reasons = {name: (f"{name}.kind", f"the stack runs its own {name}") for name, runs in needed.items() if runs}
+    if settings.postgres.kind is StoreKind.MANAGED:
+        reasons["postgres"] = ("postgres.kind", "a Job with its psql makes the app's user")
+    if settings.redis.tls:
+        reasons["tlsProxy"] = ("redis.tls", "a proxy speaks TLS for the app")
+    for name, (other, reason) in reasons.items():
+        if getattr(settings.images, to_snake(name)) is None:
             yield Contradiction(
-                (f"images.{name}", f"{name}.kind"), None, f"is missing, but the stack runs its own {name}",
+                (f"images.{name}", other), None, f"is missing, but {reason}",
                 f"'make up' fills it in; elsewhere: pulumi config set --path 'pxl:images.{name}' repository@sha256:...",
             )  # fmt: skip
 

@@ -7,13 +7,14 @@ table in ``infra/environments.py`` or must be set.
 from enum import Enum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field, SecretStr
 
+from infra.settings.aws import Aws, Ingress
+from infra.settings.section import Section
+from infra.settings.stores import Postgres, Redis
 from infra.settings.values import (
     FOLDER,
     AppPort,
-    Certificates,
     Cidr,
     Command,
     Concept,
@@ -21,9 +22,7 @@ from infra.settings.values import (
     Digest,
     DnsLabel,
     EnvName,
-    HostName,
     HttpPath,
-    Identifier,
     Image,
     LabelValue,
     Memory,
@@ -43,12 +42,6 @@ def _replicas(value: Any) -> Any:
     return {"min": value, "max": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-class Section(BaseModel):
-    """A group of settings; keys that are not in it are refused, and nothing is coerced."""
-
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
-
-
 class EnvironmentName(Enum):
     """The column of the table in ``infra/environments.py`` that a stack starts from."""
 
@@ -65,18 +58,12 @@ class Contract(Enum):
     BOTH = "both"
 
 
-class StoreKind(Enum):
-    """Where Postgres or Redis comes from: a pod without lasting data, or a server that exists already."""
-
-    EPHEMERAL = "ephemeral"
-    EXTERNAL = "external"
-
-
 class RegistryKind(Enum):
-    """Where the app's image is pushed: a registry of the stack's own in the cluster, or one that exists already."""
+    """Where the app's image is pushed: a registry of the stack's own, in the cluster or on AWS, or one that exists."""
 
     NONE = "none"
     CLUSTER = "cluster"
+    ECR = "ecr"
 
 
 class Delivery(Enum):
@@ -140,6 +127,7 @@ class PlatformImages(Section):
     postgres: Image | None = Field(None, description="Postgres 15 or newer")
     redis: Image | None = Field(None, description="Redis 7 or newer")
     registry: Image | None = Field(None, description="Docker Distribution 2.8 or newer")
+    tls_proxy: Image | None = Field(None, description="HAProxy 2.6 or newer, with redis.tls: speaks TLS for the app")
 
 
 class Probes(Section):
@@ -230,32 +218,6 @@ class Seed(Section):
     command: Command = Field(["node", "dist/scripts/seed.js"], description="what the container runs")
 
 
-class Postgres(Section):
-    """The database."""
-
-    kind: StoreKind = Field(description="ephemeral: a pod; external: a server that exists")
-    host: HostName | None = Field(None, description="external only: name of the server")
-    port: Port = Field(5432, description="TCP port")
-    tls: bool = Field(description="require TLS, verified")
-    ca: Certificates | None = Field(None, description="external only: PEM of the CA that signed its certificate")
-    cidrs: list[Cidr] = Field(default_factory=list, description="external only: addresses that pods may reach it at")
-    database: Identifier = Field("pxl", description="name of the database")
-    username: Identifier = Field("pxl", description="the app's own user")
-    max_connections: int = Field(ge=10, le=10000, description="connections that the server accepts")
-    reserved_connections: int = Field(10, ge=0, le=1000, description="of these, kept free for people and backups")
-
-
-class Redis(Section):
-    """Queues, cache and pub/sub."""
-
-    kind: StoreKind = Field(description="ephemeral: a pod; external: a server that exists")
-    host: HostName | None = Field(None, description="external only: name of the server")
-    port: Port = Field(6379, description="TCP port")
-    tls: bool = Field(False, description="not supported yet: a PXL app's client takes TLS only from its code")
-    cidrs: list[Cidr] = Field(default_factory=list, description="external only: addresses that pods may reach it at")
-    max_memory_mb: int = Field(128, ge=16, le=65536, description="ephemeral only: MiB of data, then writes fail")
-
-
 class SecretStore(Section):
     """Where the External Secrets operator fetches from."""
 
@@ -268,7 +230,7 @@ class Secrets(Section):
     """How secrets reach the pods."""
 
     delivery: Delivery = Field(description="direct, or fetched by the External Secrets operator")
-    generate: bool = Field(description="draw what is not set, once, and keep it in the state")
+    generate: bool = Field(True, description="draw what is not set, once, and keep it in the state")
     store: SecretStore | None = Field(None, description="with externalSecrets: where they are fetched from")
     variables: list[SecretVariable] = Field(
         default_factory=list, description="further environment variables that are secret, such as STRIPE_API_KEY"
@@ -278,7 +240,9 @@ class Secrets(Section):
 class Registry(Section):
     """Where images are pushed."""
 
-    kind: RegistryKind = Field(description="cluster: a small registry beside the app; none: it exists elsewhere")
+    kind: RegistryKind = Field(
+        description="cluster: a small registry beside the app; ecr: one on AWS; none: it exists elsewhere"
+    )
     node_port: NodePort = Field(30500, description="port of every node at which it answers")
     storage: Size = Field("4Gi", description="space for images at most")
 
@@ -315,6 +279,10 @@ class Settings(Section):
     owner: LabelValue = Field("platform", description="team that answers for the stack; a label on every object")
     namespace: DnsLabel | None = Field(None, description="Kubernetes namespace; default: pxl-<stack>")
     kubernetes: Kubernetes = Field(default_factory=lambda: Kubernetes.model_validate({}), description="the cluster")
+    aws: Aws | None = Field(None, description="where the managed parts land; without it nothing is made on AWS")
+    ingress: Ingress = Field(
+        default_factory=lambda: Ingress.model_validate({}), description="how the world reaches the API"
+    )
     image: ImageSource = Field(default_factory=lambda: ImageSource.model_validate({}), description="the app's image")
     release: Release | None = Field(None, description="what runs; without it only what a release stands on is made")
     images: PlatformImages = Field(

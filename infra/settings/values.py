@@ -125,7 +125,23 @@ _HOST_NAME = r"^[A-Za-z0-9]([A-Za-z0-9.\-]{0,251}[A-Za-z0-9])?$"
 _IDENTIFIER = r"^[a-z_][a-z0-9_]{0,62}$"
 LABEL_VALUE = r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 FOLDER = r"^/[^\s?#]*$"
+_ACCOUNT = r"^[0-9]{12}$"
+_REGION = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
+_CLUSTER_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
+_STACK_NAME = r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$"
+_CERTIFICATE_ARN = r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}$"
 FORMS = {
+    _ACCOUNT: "an AWS account id: 12 digits, in quotes",
+    _REGION: "an AWS region, such as eu-central-1",
+    _CLUSTER_NAME: "the name of an EKS cluster",
+    _STACK_NAME: "organization/project/stack",
+    _CERTIFICATE_ARN: "the ARN of a certificate of ACM",
+    r"^vpc-[0-9a-f]+$": "the id of a VPC, vpc-...",
+    r"^subnet-[0-9a-f]+$": "the id of a subnet, subnet-...",
+    r"^sg-[0-9a-f]+$": "the id of a security group, sg-...",
+    r"^Z[A-Z0-9]{3,31}$": "the id of a hosted zone of Route 53, Z...",
+    r"^db\.[a-z0-9]+\.[a-z0-9]+$": "an instance class of RDS, such as db.t4g.medium",
+    r"^cache\.[a-z0-9]+\.[a-z0-9]+$": "a node type of ElastiCache, such as cache.t4g.small",
     DNS_LABEL: "lower-case letters, digits and hyphens, at most 63",
     _ENV_NAME: "letters, digits and underscores, no digit first",
     _HOST_NAME: "a DNS name or an address, without scheme, port or path",
@@ -155,3 +171,14 @@ Command = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=
 Cpu = Annotated[str, AfterValidator(_cpu)]
 Size = Annotated[str, AfterValidator(_bytes)]
 Memory = Annotated[str, AfterValidator(_memory)]
+AccountId = Annotated[str, Field(pattern=_ACCOUNT)]
+Region = Annotated[str, Field(pattern=_REGION)]
+ClusterName = Annotated[str, Field(pattern=_CLUSTER_NAME)]
+StackName = Annotated[str, Field(pattern=_STACK_NAME)]
+CertificateArn = Annotated[str, Field(pattern=_CERTIFICATE_ARN)]
+VpcId = Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")]
+SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]
+SecurityGroupId = Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")]
+HostedZoneId = Annotated[str, Field(pattern=r"^Z[A-Z0-9]{3,31}$")]
+InstanceClass = Annotated[str, Field(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")]
+NodeType = Annotated[str, Field(pattern=r"^cache\.[a-z0-9]+\.[a-z0-9]+$")]
