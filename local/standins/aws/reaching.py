@@ -5,9 +5,7 @@ import threading
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-
+from local.aws.boto import client
 from local.standins.serve import Failed
 
 ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL"
@@ -16,10 +14,6 @@ _NEXT = (
     f"start the local AWS (python -m local.aws.serve) and set {ENDPOINT_VARIABLE} to its address; "
     "for a real account run on the official plugin (PXL_STANDINS=never)"
 )
-# Those of a server that looks at none: the user's own must not be read, let alone sent.
-_KEY = "standin"
-# How often a throttled call is tried before it is an error.
-_ATTEMPTS = 5
 
 
 def local_endpoint(given: str | None) -> str | None:
@@ -104,12 +98,5 @@ class Aws:
         # boto3 must not make two clients at a time.
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._make(service)
+                self._clients[service] = client(service, self._endpoint, self.region)
             return self._clients[service]
-
-    def _make(self, service: str) -> Any:
-        # No proxy of the environment: one would carry the calls off this machine.
-        config = Config(retries={"mode": "standard", "total_max_attempts": _ATTEMPTS}, proxies={},
-                        connect_timeout=5, read_timeout=60)  # fmt: skip
-        session = boto3.session.Session(aws_access_key_id=_KEY, aws_secret_access_key=_KEY, region_name=self.region)
-        return session.client(service, endpoint_url=self._endpoint, config=config)

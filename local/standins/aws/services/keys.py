@@ -55,7 +55,7 @@ def _read_key(aws: Aws, key_id: str, known: Obj) -> Obj | None:
         "keyId": found["KeyId"],
         "description": found["Description"],
         "isEnabled": found["Enabled"],
-        "keyUsage": found["KeyUsage"],
+        "keyUsage": found.get("KeyUsage") or "ENCRYPT_DECRYPT",
         "customerMasterKeySpec": found.get("KeySpec") or found.get("CustomerMasterKeySpec"),
         "multiRegion": found.get("MultiRegion", False),
         "enableKeyRotation": rotation["KeyRotationEnabled"],

@@ -107,9 +107,12 @@ def _create_egress(aws: Aws, given: Obj) -> str:
 def _update_rule(aws: Aws, rule_id: str, change: Change) -> None:
     ec2 = aws.client("ec2")
     if change.of(*_RULE):
+        wanted = named(change.new, _RULE)
+        # "All" has no ports, and this call wants them all the same.
+        ports = {"FromPort": -1, "ToPort": -1} if wanted["IpProtocol"] == "-1" else {}
         ec2.modify_security_group_rules(
             GroupId=change.new["securityGroupId"],
-            SecurityGroupRules=[{"SecurityGroupRuleId": rule_id, "SecurityGroupRule": named(change.new, _RULE)}],
+            SecurityGroupRules=[{"SecurityGroupRuleId": rule_id, "SecurityGroupRule": {**ports, **wanted}}],
         )
     _retag(ec2, rule_id, change)
 
