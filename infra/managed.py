@@ -19,7 +19,7 @@ from pxl_components import (
 )
 
 from infra.guards import check_target
-from infra.platform import Landing, landing
+from infra.landing import Landing, landing
 from infra.repositories import managed_name
 from infra.settings import Settings
 from infra.settings.app_secrets import REDIS_PASSWORD

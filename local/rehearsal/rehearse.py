@@ -78,10 +78,12 @@ def rehearse(state: State, stack: str, *, app: Path, port: int | None) -> str:
     settings = _settings(source)
     used = engine.ensure()
     engine.end_leftovers(state)
-    target = platform.embedded(state, None)
+    target = platform.embedded(state, None, stage.dns_rules(state))
     assert target.node is not None
     ready = {**target.images, **images.ensure(target.node, state, ["haproxy"])}
     setting = _stage(state, stack, settings, ready, port)
+    setting.save(state)
+    node.install_addons(target.node, target.images, stage.dns_rules(state))
     landing = _landing(state, setting, settings, target)
     keeper.ensure(state, setting)
     _answer_for_registry(target.node, settings)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from local.paths import State, write
+from local.rehearsal import servers
 
 _NODE_PORTS = range(31080, 31100)
 
@@ -67,3 +68,12 @@ def node_port(state: State, stack: str) -> int:
     known = read(state, stack)
     taken = {found.node_port for each in stacks(state) if (found := read(state, each)) is not None}
     return known.node_port if known else next(port for port in _NODE_PORTS if port not in taken)
+
+
+def dns_rules(state: State) -> list[str]:
+    """What the cluster's DNS answers for the endpoints of managed stores; nothing without a rehearsal."""
+    if not stacks(state):
+        return []
+    there = f"{{1}}.{servers.NAMESPACE}.svc.cluster.local."
+    names = (r"^([a-z0-9-]+)\..*\.rds\.amazonaws\.com\.$", r"^master\.([a-z0-9-]+)\..*\.cache\.amazonaws\.com\.$")
+    return [f"rewrite stop name regex {name} {there} answer auto" for name in names]

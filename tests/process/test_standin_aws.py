@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +11,9 @@ from pulumi.runtime.proto import provider_pb2
 from local.aws import server
 from local.aws.seed import Landing, seed
 from local.paths import State
-from local.standins.aws.catalogue import FUNCTIONS, TYPES
+from local.standins.aws.catalogue import TYPES
 from local.standins.aws.provider import AwsProvider
-from local.standins.values import Secret, decode, encode, plain
+from local.standins.values import decode, encode, plain
 
 REGION = "eu-central-1"
 ACCOUNT = "222222222222"
