@@ -72,13 +72,13 @@ def coredns(image: str, rules: Sequence[str] = ()) -> list[dict[str, Any]]:
     """
     corefile = _COREFILE % "".join(f"    {rule}\n" for rule in rules)
     account = {"kind": "ServiceAccount", "name": "coredns", "namespace": _NAMESPACE}
-    rules = [
+    access = [
         {"apiGroups": [""], "resources": ["services", "namespaces", "pods"], "verbs": ["list", "watch"]},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
     ]
     return [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _named("coredns")},
-        _role("ClusterRole", "system:coredns", rules),
+        _role("ClusterRole", "system:coredns", access),
         _binding("system:coredns", "system:coredns", account),
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _named("coredns"), "data": {"Corefile": corefile}},
         _service(),
