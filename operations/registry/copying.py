@@ -1,6 +1,6 @@
 """Copies an image from one repository to another, byte for byte: what arrives has the digest that left."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import requests
@@ -33,15 +33,14 @@ class Copied:
     mounted: int = 0
     present: int = 0
     manifests: int = 0
-    tag: str = field(default="")
+    tag: str = ""
 
     def words(self) -> str:
         """For people."""
         if not self.manifests:
             return "it was there already"
-        return (
-            f"{self.blobs} blobs sent ({self.bytes / 1e6:.1f} MB), {self.mounted} mounted, {self.present} there already"
-        )
+        sent = f"blobs sent {self.blobs} ({self.bytes / 1e6:.1f} MB)"
+        return f"{sent}, mounted {self.mounted}, there already {self.present}"
 
 
 def tag_of(digest: str) -> str:
