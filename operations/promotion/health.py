@@ -168,9 +168,10 @@ def _again(deployment: Object, pod: Object, became: datetime, rolled_out: dateti
     take; what becomes ready after that had lost it.
     """
     made = _moment(pod["metadata"].get("creationTimestamp"))
-    if became <= rolled_out or made is None:
+    if made is None:
         return False
     if made <= rolled_out:
+        # Before the rollout's end it does not matter either way.
         return True
     begun = list(_known(*((one.get("state", {}).get("running") or {}).get("startedAt") for one in _statuses(pod))))
     return became > max([made, *begun]) + _start_may_take(deployment)

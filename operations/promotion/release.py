@@ -101,14 +101,14 @@ def written(text: str, block: Block | None) -> str:
         made, end = list[str](), _end(lines, start)
     elif start is not None:
         indent, end = _indent(lines[start]), _end(lines, start)
-        made = _changed("".join(lines[start:end]), block, indent)
+        made = _changed(lines[start:end], block, indent)
     else:
         config = next((number for number, line in enumerate(lines) if re.match(r"config:\s*(#.*)?$", line)), None)
         if config is None:
             raise _unfit("it has no 'config:' with the settings on lines of their own below")
         start = end = _end(lines, config)
         indent = next((_indent(line) for line in lines[config + 1 : end] if _counts(line)), 2)
-        made = _changed(f"{' ' * indent}{KEY}: {{}}\n", block, indent)
+        made = _changed([f"{' ' * indent}{KEY}: {{}}\n"], block, indent)
     result = "".join([*lines[:start], *made, *lines[end:]])
     _verify(text, result, block)
     return result
@@ -148,9 +148,12 @@ def _end(lines: list[str], start: int) -> int:
     return end
 
 
-def _changed(text: str, block: Block, indent: int) -> list[str]:
+def _changed(lines: list[str], block: Block, indent: int) -> list[str]:
     """The lines of the block, with what is said beside its values."""
+    # At the margin: comments keep the column that they had.
+    text = "".join(line[min(indent, _indent(line)) :] for line in lines)
     round_trip = YAML()
+    round_trip.indent(mapping=next((_indent(line) - indent for line in lines[1:] if _counts(line)), 2))
     round_trip.width = _WIDE
     round_trip.preserve_quotes = True
     try:

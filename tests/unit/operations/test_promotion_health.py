@@ -47,6 +47,8 @@ def with_pods(*pods: dict[str, Any], count: int = 3) -> Snapshot:
          "a container was restarted"),
         (world(pods=[w.pod("api-1", "api", ready=50), *world().pods[1:]]), 50,
          "a pod of the rollout was ready at its end, so it has lost that and got it back"),
+        (world(pods=[w.pod("api-1", "api", made=1.8, ready=2.4), *world().pods[1:]]), 2.4,
+         "likewise, however shortly after its start"),
         (with_pods(w.pod("api-3", "api", made=100, ready=130)), 130,
          "a pod that was added and became ready long after its start had been ready before"),
         (with_pods(w.pod("api-3", "api", made=100, ready=101, restarts=2, started=140)), 140,
@@ -106,7 +108,7 @@ def test_a_sidecar_that_was_restarted_counts_like_the_app() -> None:
     pod["spec"]["initContainers"] = [{"name": "tls", "restartPolicy": "Always"}, {"name": "once"}]
     pod["status"]["initContainerStatuses"] = [
         {"name": "tls", "restartCount": 1, "state": {"running": {"startedAt": at(80)}}},
-        {"name": "once", "restartCount": 3, "state": {"terminated": {"finishedAt": at(90)}}},
+        {"name": "once", "restartCount": 3, "lastState": {"terminated": {"finishedAt": at(90)}}, "state": {}},
     ]
     assert judged(world(pods=[pod, *world().pods[1:]])).since == when(80), "what ran once and ended is no interruption"
 
@@ -123,6 +125,8 @@ def test_a_sidecar_that_was_restarted_counts_like_the_app() -> None:
         (change("workloads", 1, lambda one: one["spec"].update(paused=True)), "paused"),
         (change("workloads", 0, lambda one: one["status"]["conditions"][0].update(
             reason="ProgressDeadlineExceeded", status="False")), "does not say when its rollout ended"),
+        (change("workloads", 0, lambda one: one["status"]["conditions"][0].update(
+            reason="ReplicaSetUpdated")), "does not say when its rollout ended"),
         (change("pods", 0, lambda one: one["status"]["conditions"][0].update(status="False")), "api-1 is not ready"),
         (change("pods", 3, lambda one: one["spec"]["containers"][0].update(
             image=f"localhost:30500/pxl/app@{OTHER}")), "worker-2 still runs b2b2b2b2b2b2"),

@@ -67,6 +67,7 @@ def test_every_form_of_the_block_can_be_replaced(text: str) -> None:
     written = release.written(text, BLOCK)
     assert release.read_text(written) == BLOCK
     assert reading.read(written)["config"]["pxl:owner"] == "a"
+    assert '        healthySince: "' in written or "    pxl:release" not in written, "indented as the rest is"
     assert release.written(written, BLOCK) == written, "the same again changes nothing"
 
 
