@@ -35,8 +35,8 @@ def rolled_back(done: Rollback) -> str:
         f"{done.stack}: {short(done.before.digest)} → {short(done.block.digest)}",
         f"  {done.path.name} {verb}:",
         *_block(done.block),
-        f"  migrations are not undone: the database stays as {', '.join(map(short, done.kept))} left it,",
-        f"  and {short(done.block.digest)} has to live with that; its migrations run again, on a database ahead of them",
+        f"  migrations are not undone: the database stays as {', '.join(map(short, done.kept))} left it, and",
+        f"  {short(done.block.digest)} has to live with that; its migrations run again, on a database ahead of them",
     ]
     if not done.changed:
         return "\n".join(lines)

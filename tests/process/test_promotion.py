@@ -111,8 +111,8 @@ def refused(world: World, *arguments: str) -> str:
 
 def test_a_tag_is_not_promoted_not_even_for_a_reason(world: World) -> None:
     world.set_release("staging", Block("v1.4.2"))
-    assert "is a tag, not a digest" in refused(world)
-    assert "is a tag, not a digest" in refused(world, "--reason", "urgent")
+    assert "the release of stack staging is a tag" in refused(world)
+    assert "the release of stack staging is a tag" in refused(world, "--reason", "urgent")
 
 
 def test_a_stack_without_a_release_has_nothing_to_promote(world: World) -> None:

@@ -170,6 +170,25 @@ def test_a_registry_that_fails_always_is_given_up_with_its_answer(source: Regist
     assert pauses == [0.5, 1.0, 2.0, 4.0], "with growing pauses, and not for ever"
 
 
+@pytest.mark.parametrize(
+    ("status", "remedy"), [(404, "'pulumi up' of its stack makes it"), (403, "docker login"), (400, "run the command")]
+)
+def test_a_target_that_refuses_an_upload_says_why(source: Registry, target: Registry, status: int, remedy: str) -> None:
+    image = push(source, "pxl/app", layers=LAYERS)
+    posted: list[int] = []
+
+    def refusing(handler: http.server.BaseHTTPRequestHandler, number: int) -> bool:
+        if handler.command == "POST":
+            posted.append(number)
+            return answer(handler, status)
+        return False
+
+    with troubled(target, refusing) as host, pytest.raises(Problem) as caught:
+        move(at(source, "pxl/app"), behind(host, "pxl/app", push=True), image.digest)
+    assert str(status) in (caught.value.why or "") and remedy in (caught.value.remedy or "")
+    assert len(posted) == 1, "a refusal is an answer: asking again would not change it"
+
+
 def test_a_registry_that_does_not_answer_is_a_problem_and_no_traceback() -> None:
     with pytest.raises(Problem) as caught:
         behind("127.0.0.1:9", "app").has_manifest("latest")
