@@ -92,6 +92,8 @@ def written(text: str, block: Block | None) -> str:
     Raises:
         Problem: The file is written in a form in which the block cannot be put.
     """
+    if "\r\n" in text:
+        return written(text.replace("\r\n", "\n"), block).replace("\n", "\r\n")
     lines = text.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"

@@ -42,7 +42,7 @@ class Target:
         """
         path = project.stack_file(stack)
         git.require_committed(path)
-        text = path.read_text(encoding="utf-8")
+        text = _content(path)
         # An old release that no longer holds must not stand in the way of a new one.
         settings = _settings(path, release.written(text, None))
         return Target(stack, path, text, settings, repository_of(settings, stack, path), release.read(path))
@@ -64,7 +64,7 @@ class Target:
         Raises:
             Problem: Somebody has changed the file meanwhile.
         """
-        if self.path.read_text(encoding="utf-8") != self.text:
+        if _content(self.path) != self.text:
             raise Problem(
                 f"{self.path.name} was changed while this ran",
                 where=str(self.path),
@@ -93,6 +93,14 @@ def repository_of(settings: Settings, stack: str, path: Path) -> str:
 def promoter(folder: Path) -> str:
     """Who promotes: as git knows them, else as the machine does."""
     return git.user(folder) or os.environ.get("USER") or os.environ.get("LOGNAME") or "unknown"
+
+
+def _content(path: Path) -> str:
+    """What a file holds, its line ends as they are."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(f"{path.name} cannot be read", where=str(path), why=str(error)) from error
 
 
 def _settings(path: Path, text: str) -> Settings:

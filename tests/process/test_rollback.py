@@ -1,6 +1,7 @@
 """``pxlctl rollback`` as a user meets it: a git repository and real registries."""
 
 import json
+from dataclasses import replace
 
 from registries import push
 from two_stacks import World
@@ -101,3 +102,12 @@ def test_a_file_that_is_not_clean_is_not_rolled_back(world: World) -> None:
     world.file("prod").write_text(world.file("prod").read_text() + "# x\n")
     result = world.pxlctl("rollback", "prod")
     assert result.exit_code == 1 and "not committed" in result.stderr
+
+
+def test_a_clone_without_its_history_is_told_how_to_get_it(world: World) -> None:
+    images = [push(world.target, "pxl/prod/app", layers=[name]) for name in (b"s1", b"s2")]
+    released(world, *(one.digest for one in images))
+    there = world.folder.parent / "clone"
+    world.git("clone", "-q", "--depth", "1", f"file://{world.folder}", str(there))
+    result = replace(world, folder=there).pxlctl("rollback", "prod")
+    assert result.exit_code == 1 and "git fetch --unshallow" in result.stderr

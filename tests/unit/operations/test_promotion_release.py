@@ -71,6 +71,11 @@ def test_every_form_of_the_block_can_be_replaced(text: str) -> None:
     assert release.written(written, BLOCK) == written, "the same again changes nothing"
 
 
+def test_line_ends_stay_as_they_are() -> None:
+    text = release.written(FILE.replace("\n", "\r\n"), BLOCK)
+    assert text == release.written(FILE, BLOCK).replace("\n", "\r\n"), "else every line of the file would change"
+
+
 def test_a_block_can_be_taken_out() -> None:
     text = release.written(FILE, None)
     assert release.read_text(text) is None
