@@ -45,7 +45,7 @@ def proven(settings: Settings, now: Callable[[], datetime] = _now) -> Iterator[C
             ("release.healthySince", "environment"), None,
             "is missing: in prod a digest runs that was healthy in another stack, or there is a reason", _REMEDY,
         )  # fmt: skip
-    elif age < timedelta(hours=settings.promotion.soak_hours):
+    elif max(age, timedelta()) < timedelta(hours=settings.promotion.soak_hours):
         left = timedelta(hours=settings.promotion.soak_hours) - age
         yield Contradiction(
             ("release.healthySince", "promotion.soakHours"), release.healthy_since,

@@ -208,7 +208,8 @@ def _judged(wish: Wish, digest: str, health: Health, soak: timedelta, now: datet
                 remedy=f"see why: pxlctl explain {health.namespace}. If it is wanted all the same: --reason TEXT",
             )
         return ("unhealthy",)
-    age = now - health.since
+    # The cluster's clock may be a little ahead of ours.
+    age = max(now - health.since, timedelta())
     if age >= soak:
         return ()
     if wish.reason is None:

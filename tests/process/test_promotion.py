@@ -153,6 +153,16 @@ def test_before_its_time_it_says_how_long_to_wait(world: World) -> None:
     assert (world.release("prod") or {})["reason"] == "urgent"
 
 
+def test_a_clock_that_is_ahead_is_noticed(world: World) -> None:
+    path = world.file("prod")
+    path.write_text(path.read_text() + "  pxl:promotion: {soakHours: 0}\n")
+    world.commit("no soak")
+    world.runs_since(-1)
+    assert "lies in the future" in refused(world), "the program would refuse it"
+    world.runs_since(-0.01)
+    assert world.promote().exit_code == 0, "half a minute is what clocks differ by"
+
+
 def test_a_longer_soak_can_be_asked_for_and_a_shorter_one_cannot(world: World) -> None:
     assert "asks for 36 h 00 min" in refused(world, "--soak", "36h")
     assert "--soak 1 h 00 min is less than" in refused(world, "--soak", "1h")

@@ -189,6 +189,19 @@ def test_a_target_that_refuses_an_upload_says_why(source: Registry, target: Regi
     assert len(posted) == 1, "a refusal is an answer: asking again would not change it"
 
 
+def test_a_target_that_takes_an_image_and_does_not_give_it_back_is_not_believed(
+    source: Registry, target: Registry
+) -> None:
+    image = push(source, "pxl/app", layers=LAYERS)
+
+    def forgetful(handler: http.server.BaseHTTPRequestHandler, _: int) -> bool:
+        return handler.command == "GET" and "/manifests/" in handler.path and answer(handler, 404)
+
+    with troubled(target, forgetful) as host, pytest.raises(Problem) as caught:
+        move(at(source, "pxl/app"), behind(host, "pxl/app", push=True), image.digest)
+    assert f"does not give {image.digest} back" in (caught.value.why or "")
+
+
 def test_a_registry_that_does_not_answer_is_a_problem_and_no_traceback() -> None:
     with pytest.raises(Problem) as caught:
         behind("127.0.0.1:9", "app").has_manifest("latest")

@@ -72,6 +72,7 @@ def test_prod_takes(release: dict[str, Any] | None) -> None:
 
 def test_without_a_soak_prod_takes_what_was_healthy_just_now_even_by_another_clock() -> None:
     assert found({**SOAKED, "healthySince": "2030-01-10T11:59:00Z"}, soak_hours=0) == []
+    assert found({**SOAKED, "healthySince": "2030-01-10T12:04:00Z"}, soak_hours=0) == []
 
 
 @pytest.mark.parametrize("environment", ["dev", "staging"])
