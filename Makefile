@@ -56,7 +56,7 @@ test: $(VENV)/installed ## everything that needs no root and no cluster
 unit: $(VENV)/installed ## the tests that need nothing but Python, in a few seconds
 	@$(PYTHON) -m pytest tests/unit
 
-process: $(VENV)/installed ## the tests that start processes, some seconds
+process: $(VENV)/installed ## the tests that start processes, about a minute
 	@$(PYTHON) -m pytest tests/process
 
 stacks: $(VENV)/installed ## every stack on the real engine, without a cluster

@@ -40,6 +40,7 @@ DIFFERENCES: dict[str, tuple[Any, Any, Any]] = {
     "registry.kind":             ("cluster",             "ecr",                   "ecr"),
     "secrets.delivery":          ("direct",              "externalSecrets",       "externalSecrets"),
     "seed.enabled":              (True,                  False,                   False),
+    "promotion.soakHours":       (0,                     0,                       24),
 }  # fmt: skip
 
 

@@ -1,9 +1,13 @@
-"""Where the app's image lies: the repository of a stack, without tag or digest."""
+"""Where a stack's image lies: one name for whoever pushes, promotes and runs it."""
 
 from infra.settings import Settings
 from infra.settings.model import RegistryKind
 
 _APP = "pxl/app"
+
+
+class NoRepositoryError(ValueError):
+    """The settings do not say where the image lies."""
 
 
 def managed_name(stack: str) -> str:
@@ -12,14 +16,23 @@ def managed_name(stack: str) -> str:
 
 
 def repository(settings: Settings, stack: str) -> str:
-    """The repository, with the registry's host.
+    """The repository of a stack's image, with the registry's host, without tag and digest.
 
     Args:
         settings: The stack's settings.
         stack: Its name.
+
+    Raises:
+        NoRepositoryError: The settings name no repository, and none follows from them.
     """
-    if settings.registry.kind is RegistryKind.CLUSTER:
+    kind = settings.registry.kind
+    if kind is RegistryKind.CLUSTER:
         return f"localhost:{settings.registry.node_port}/{_APP}"
-    if settings.registry.kind is RegistryKind.ECR and settings.aws is not None:
-        return f"{settings.aws.account}.dkr.ecr.{settings.aws.region}.amazonaws.com/{managed_name(stack)}"
-    return settings.image.repository or ""
+    if kind is RegistryKind.ECR:
+        if settings.aws is None:
+            raise NoRepositoryError("registry.kind is ecr, and aws.account is missing")
+        domain = "amazonaws.com.cn" if settings.aws.region.startswith("cn-") else "amazonaws.com"
+        return f"{settings.aws.account}.dkr.ecr.{settings.aws.region}.{domain}/{managed_name(stack)}"
+    if settings.image.repository is None:
+        raise NoRepositoryError("registry.kind is none, and image.repository is missing")
+    return settings.image.repository

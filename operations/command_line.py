@@ -3,7 +3,6 @@
 Progress and problems go to standard error, results to standard output.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +12,8 @@ from typer.core import TyperGroup
 from operations import checking
 from operations.console import say, show
 from operations.errors import Problem
-from operations.stacks import Project
+from operations.options import AsJson, Context, File, Kubeconfig, Stack, print_json, project_of
+from operations.promotion import command_line as promotion
 
 
 class Commands(TyperGroup):
@@ -42,18 +42,6 @@ app = typer.Typer(
     "Start with: [bold]pxlctl doctor[/bold]",
 )
 
-Stack = Annotated[str, typer.Argument(metavar="STACK", help="Name of the stack, as in Pulumi.STACK.yaml.")]
-File = Annotated[
-    Path | None,
-    typer.Option("--file", "-f", metavar="F", help="Settings file to use instead of Pulumi.STACK.yaml."),
-]
-Context = Annotated[
-    str | None,
-    typer.Option("--kube-context", metavar="C", help="Context to look at; default: the one in the settings."),
-]
-Kubeconfig = Annotated[Path | None, typer.Option("--kubeconfig", metavar="F", help="Kubeconfig file of that context.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for scripts.")]
-
 
 @app.callback()
 def common(
@@ -62,16 +50,6 @@ def common(
 ) -> None:
     """Where the project lies; every command looks for it from here upwards."""
     ctx.obj = cwd
-
-
-def project_of(ctx: typer.Context) -> Project:
-    """The project that the command line means."""
-    return Project.find(ctx.obj or Path())
-
-
-def print_json(data: Any) -> None:
-    """A result for scripts, on standard output."""
-    show(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 @app.command(epilog="Example: [bold]pxlctl check staging[/bold]")
@@ -169,6 +147,10 @@ def preview(ctx: typer.Context, stack: Stack, file: File = None) -> None:
     from operations import commands  # noqa: PLC0415
 
     commands.preview(project_of(ctx), stack, file)
+
+
+app.command(epilog="Example: [bold]pxlctl promote staging prod[/bold]")(promotion.promote)
+app.command(epilog="Example: [bold]pxlctl rollback prod --reason 'orders fail'[/bold]")(promotion.rollback)
 
 
 @app.command(epilog="Example: [bold]pxlctl down dev --yes[/bold]")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pxl_components.contracts import CONTRACTS, EnvironmentContract
 
-from infra.settings import app_secrets, landing, store_rules
+from infra.settings import app_secrets, landing, release_rules, store_rules
 from infra.settings.contradiction import Contradiction, Rule
 from infra.settings.model import (
     Contract,
@@ -275,7 +275,7 @@ def _variables_twice(settings: Settings) -> Iterator[Contradiction]:
 
 RULES: tuple[Rule, ...] = (
     _replicas, _connections, *store_rules.RULES, *landing.RULES, _secrets, _app_secrets, _registry, _egress, _node_port,
-    _production, _seed, _reserved_env, _drain, _variables_twice,
+    *release_rules.RULES, _production, _seed, _reserved_env, _drain, _variables_twice,
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, SecretStr
 
 from infra.settings.aws import Aws, Ingress
+from infra.settings.promotion import Promotion
 from infra.settings.section import Section
 from infra.settings.stores import Postgres, Redis
 from infra.settings.values import (
@@ -285,6 +286,7 @@ class Settings(Section):
     )
     image: ImageSource = Field(default_factory=lambda: ImageSource.model_validate({}), description="the app's image")
     release: Release | None = Field(None, description="what runs; without it only what a release stands on is made")
+    promotion: Promotion = Field(description="what an image must have shown before it comes here")
     images: PlatformImages = Field(
         default_factory=lambda: PlatformImages.model_validate({}), description="images of what runs beside the app"
     )

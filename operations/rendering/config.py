@@ -93,7 +93,9 @@ def _add_images(config: dict[str, Any], invented: list[str]) -> None:
     if config.get("pxl:environment") is None:
         return
     if not config.get("pxl:release"):
-        config["pxl:release"] = {"digest": DIGEST}
+        # Nothing proves it, and in prod the program asks for a reason then.
+        reason = {"reason": "invented by pxlctl render"} if config["pxl:environment"] == "prod" else {}
+        config["pxl:release"] = {"digest": DIGEST, **reason}
         invented.append("pxl:release.digest")
         if _resolved(config, "registry", "kind") == "none" and not (config.get("pxl:image") or {}).get("repository"):
             config["pxl:image"] = {**(config.get("pxl:image") or {}), "repository": f"{REGISTRY}/app"}

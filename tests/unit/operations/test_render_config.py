@@ -29,6 +29,11 @@ def test_a_stack_without_a_release_is_shown_with_a_placeholder_and_says_so() -> 
     assert set(json.loads(found.values["pxl:images"])) == {"postgres", "redis", "registry"}
 
 
+def test_the_placeholder_of_a_release_is_one_that_prod_takes() -> None:
+    found = build({"pxl:environment": "prod"}, {})
+    assert json.loads(found.values["pxl:release"])["reason"], "prod refuses a digest that neither proof nor reason has"
+
+
 def test_only_what_the_stack_uses_is_invented() -> None:
     found = build(STAGING, {})
     assert "pxl:images" not in found.values, "external stores need no image"
