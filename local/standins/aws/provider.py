@@ -63,7 +63,7 @@ class AwsProvider(Provider):
     def _allowed(self, region: Any = None) -> Aws:
         aws = self._aws(region)
         if not self._judged:
-            self._settings.judge(aws.account)
+            self._settings.judge(_tried(lambda: aws.account, "ask which account the endpoint answers for"))
             self._judged = True
         return aws
 

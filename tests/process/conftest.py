@@ -1,0 +1,40 @@
+"""One local AWS for all tests that speak to it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.aws import server
+from local.aws.seed import Landing, seed
+from local.paths import State
+from tests.process.aws_engine import ACCOUNT, REGION, Engine
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server.Server]:
+    state = State(tmp_path_factory.mktemp("aws"))
+    running = server.start(state, account=ACCOUNT)
+    yield running
+    server.stop(state)
+    assert server.find(state) is None, "what is ended is not found again"
+
+
+@pytest.fixture(scope="session")
+def landing(aws: server.Server) -> Landing:
+    return seed(
+        aws.endpoint,
+        REGION,
+        vpc_cidr="10.40.0.0/16",
+        subnet_cidrs=["10.40.0.0/20", "10.40.16.0/20"],
+        cluster_name="rehearsal",
+        cluster_endpoint="https://127.0.0.1:6443",
+        cluster_authority="Y2E=",
+        zone_name="rehearsal.example.com",
+    )
+
+
+@pytest.fixture(scope="session")
+def engine(aws: server.Server) -> Engine:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+        return Engine()
