@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
@@ -220,5 +219,5 @@ def _diff_kind(entry: diff.Difference) -> Any:
 def _tried(work: Callable[[], _Result], what: str) -> _Result:
     try:
         return work()
-    except (ClientError, BotoCoreError) as error:
+    except errors.TOLD as error:
         raise errors.explain(error, what) from error
