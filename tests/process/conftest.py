@@ -11,12 +11,16 @@ from tests.process.aws_engine import ACCOUNT, REGION, Engine
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server.Server]:
-    state = State(tmp_path_factory.mktemp("aws"))
-    running = server.start(state, account=ACCOUNT)
+def aws_state(tmp_path_factory: pytest.TempPathFactory) -> State:
+    return State(tmp_path_factory.mktemp("aws"))
+
+
+@pytest.fixture(scope="session")
+def aws(aws_state: State) -> Iterator[server.Server]:
+    running = server.start(aws_state, account=ACCOUNT)
     yield running
-    server.stop(state)
-    assert server.find(state) is None, "what is ended is not found again"
+    server.stop(aws_state)
+    assert server.find(aws_state) is None, "what is ended is not found again"
 
 
 @pytest.fixture(scope="session")
