@@ -48,6 +48,10 @@ pulumi.export("images", images.repository_url)
 ALONE = """
 import pulumi, pulumi_aws as aws
 aws.kms.Key("key")
+cidr = aws.ec2.get_vpc_output(id="vpc-1").cidr_block
+group = aws.ec2.SecurityGroup("group", vpc_id="vpc-1")
+aws.vpc.SecurityGroupIngressRule("in", security_group_id=group.id, ip_protocol="-1", cidr_ipv4=cidr)
+pulumi.export("cidr", cidr)
 """
 
 

@@ -10,7 +10,7 @@ from local.aws.boto import client
 from local.aws.seed import Landing
 from local.aws.server import Server
 from local.standins.aws.services import keys
-from local.standins.values import UNKNOWN, Secret, decode, encode, plain
+from local.standins.values import Secret, decode, encode, plain
 from tests.process.aws_engine import ACCOUNT, REGION, Context, Engine, Made, urn
 
 KEY = "aws:kms/key:Key"
@@ -166,7 +166,7 @@ def test_the_functions_find_what_a_stack_is_set_into(engine: Engine, landing: La
         engine.invoke("aws:route53/getZone:getZone", name="nobody.example.com")
 
 
-def test_a_preview_without_an_endpoint_checks_and_leaves_open_what_it_cannot_know(monkeypatch: Any) -> None:
+def test_a_preview_without_an_endpoint_checks_and_says_what_is_made_up(monkeypatch: Any) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     engine = Engine()
     assert any("no AWS has checked" in line for line in engine.host.lines), "whoever reads it has to know"
@@ -176,7 +176,8 @@ def test_a_preview_without_an_endpoint_checks_and_leaves_open_what_it_cannot_kno
     assert shown["description"] == "d"
     asked = provider_pb2.InvokeRequest(tok="aws:ec2/getVpc:getVpc", args=encode({"id": "vpc-1"}), preview=True)
     answer = decode(getattr(engine.provider.Invoke(asked, Context()), "return"))
-    assert answer["cidrBlock"] is UNKNOWN
+    assert (answer["id"], answer["cidrBlock"]) == ("vpc-1", "192.0.2.0/24"), "the engine takes no unknowns here"
+    assert any("getVpc was answered with made-up values" in line for line in engine.host.lines)
     with pytest.raises(AssertionError, match="this machine only, and AWS_ENDPOINT_URL is not set"):
         engine.create(KEY, {})
 

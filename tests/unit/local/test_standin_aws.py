@@ -25,7 +25,9 @@ REPOSITORY = catalogue.TYPES["aws:ecr/repository:Repository"]
 
 
 def _complete(kind: Any, new: dict[str, Any], old: dict[str, Any] | None = None, **tags: str) -> dict[str, Any]:
-    return check.complete(kind, new, old or {}, default_tags=tags, draw=lambda wanted: f"drawn-{wanted.field}")
+    return check.complete(
+        kind, new, old or {}, default_tags=tags, draw=lambda wanted, prefix: f"{prefix or 'drawn-'}{wanted.field}"
+    )
 
 
 # --- what the program uses ----------------------------------------------------------------------------------------
@@ -109,7 +111,10 @@ def test_a_name_is_drawn_kept_and_never_put_over_a_chosen_one() -> None:
     assert drawn[check.FILLED_IN] == ["identifier"], "the next run has to know that it was drawn"
     assert _complete(DATABASE, {}, {**drawn, "identifier": "db-1"})["identifier"] == "db-1", "an update keeps it"
     assert _complete(DATABASE, {"identifier": "mine"}, drawn)["identifier"] == "mine"
-    assert "identifier" not in _complete(DATABASE, {"identifierPrefix": "p-"}), "AWS draws one then"
+    prefixed = _complete(DATABASE, {"identifierPrefix": "p-"}, drawn)
+    assert prefixed["identifier"] == "p-identifier", "another prefix is another name"
+    again = _complete(DATABASE, {"identifierPrefix": "p-"}, {**prefixed, "identifier": "p-1"})
+    assert again["identifier"] == "p-1", "and the same one is kept"
     assert _complete(DATABASE, {}, {"identifier": "mine"})["identifier"] == "drawn-identifier", (
         "a chosen name that is left out is not the resource's any more"
     )
@@ -126,6 +131,7 @@ def test_a_drawn_name_fits(logical: str, lower: bool) -> None:
 def test_the_same_seed_draws_the_same_name_and_services_get_what_they_take() -> None:
     assert check.draw_name("db", Name(), b"s") == check.draw_name("db", Name(), b"s")
     assert check.draw_name("db", Name(), b"s") != check.draw_name("db", Name(), b"t")
+    assert check.draw_name("db", Name(), b"s", "mine-").startswith("mine-")
     assert check.draw_name("data", Name(prefix="alias/")).startswith("alias/data-")
     assert "-" not in check.draw_name("restore-test", Name(separator="_")), "Backup takes no hyphens there"
 
