@@ -9,7 +9,6 @@ from pulumi.runtime.proto import provider_pb2
 from local.aws.boto import client
 from local.aws.seed import Landing
 from local.aws.server import Server
-from local.standins.aws.services import keys
 from local.standins.values import Secret, decode, encode, plain
 from tests.process.aws_engine import ACCOUNT, REGION, Context, Engine, Made, urn
 
@@ -118,24 +117,24 @@ def test_another_account_is_refused(aws: Server, monkeypatch: Any) -> None:
 
 def test_what_was_made_and_not_finished_is_recorded_and_repaired(engine: Engine, monkeypatch: Any) -> None:
     inputs = engine.check(KEY, {"enableKeyRotation": True})
-    original = keys.retag
-    monkeypatch.setattr(keys, "retag", _denied)
+    kms = engine.provider._aws().client("kms")
     request = provider_pb2.CreateRequest(urn=urn(KEY), properties=encode(inputs))
     details: list[Any] = []
     monkeypatch.setattr(Context, "set_trailing_metadata", lambda self, metadata: details.append(metadata))
-    with pytest.raises(AssertionError, match="AWS denies TagResource"):
-        engine.provider.Create(request, Context())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kms, "enable_key_rotation", _denied)
+        with pytest.raises(AssertionError, match="AWS denies EnableKeyRotation"):
+            engine.provider.Create(request, Context())
     assert details, "the engine learns the id of what was made, or the next run makes a second key"
-    monkeypatch.setattr(keys, "retag", original)
     known = Made(KEY, _recorded_id(details), inputs, inputs)
     repaired = engine.update(known, {"enableKeyRotation": True})
     assert repaired.outputs["enableKeyRotation"] is True, "an update without a difference finishes it"
 
 
-def _denied(*arguments: Any) -> None:
+def _denied(**arguments: Any) -> None:
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
-    raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "TagResource")
+    raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "EnableKeyRotation")
 
 
 def _recorded_id(details: list[Any]) -> str:
