@@ -4,6 +4,7 @@ import contextlib
 import shutil
 
 from local import engine, node, platform, up
+from local.aws import server as aws
 from local.paths import State
 from operations import deploy
 from operations.console import say, step
@@ -25,6 +26,7 @@ def down(state: State, *, context: str | None) -> None:
     with step("ending the node"):
         engine.end_leftovers(state)
         node.down(state)
+        aws.stop(state)
     for path in state.folder.iterdir() if state.folder.exists() else ():
         if path == state.contexts:
             say(f"left alone: stacks on clusters of your own ({', '.join(entry.name for entry in path.iterdir())})")

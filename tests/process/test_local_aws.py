@@ -89,6 +89,13 @@ def test_a_record_of_somebody_elses_process_finds_nothing_and_ends_nobody(tmp_pa
     assert mine.alive, "this very process would have been ended"
 
 
+def test_ending_what_never_ran_leaves_nothing_behind(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    server.stop(state)
+    assert server.find(state) is None
+    assert not state.folder.exists(), "make down of a checkout that never ran anything"
+
+
 # --- what moto lacks ----------------------------------------------------------------------------------------------
 
 

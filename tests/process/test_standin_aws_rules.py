@@ -154,6 +154,7 @@ def test_the_functions_find_what_a_stack_is_set_into(engine: Engine, landing: La
     assert cluster["certificateAuthorities"] == [{"data": "Y2E="}]
     assert cluster["vpcConfig"]["vpcId"] == landing.vpc_id
     assert cluster["arn"] == landing.cluster_arn
+    assert cluster["version"] == "1.34", "moto's own would be years old"
     assert engine.invoke("aws:ec2/getVpc:getVpc", id=landing.vpc_id)["cidrBlock"] == "10.40.0.0/16"
     subnets = [engine.invoke("aws:ec2/getSubnet:getSubnet", id=name) for name in landing.subnet_ids]
     assert [subnet["availabilityZone"] for subnet in subnets] == list(landing.zones)

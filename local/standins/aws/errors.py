@@ -1,5 +1,6 @@
 """What AWS refuses, in words: what was tried, why not, what next."""
 
+import re
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, ParamValidationError
@@ -16,6 +17,9 @@ _DENIED = frozenset({
     "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedAccess", "AuthFailure",
     "NotAuthorized", "InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException",
 })  # fmt: skip
+# boto3 shows the values that it refuses, and a password may be among them.
+_VALUES = re.compile(r"value: .*?(?=, type: |, valid |$)", re.MULTILINE | re.DOTALL)
+
 TOLD = (ClientError, BotoCoreError, ResponseParserError)
 """What a call raises, and ``explain`` has words for."""
 
@@ -46,7 +50,7 @@ def explain(error: Exception, what: str) -> Failed:
     if isinstance(error, EndpointConnectionError):
         return Failed(f"could not {what}: {error}; next: is the local AWS running (python -m local.aws.serve)?")
     if isinstance(error, ParamValidationError):
-        return Failed(f"could not {what}: AWS would not take these values: {error}")
+        return Failed(f"could not {what}: AWS would not take these values: {_VALUES.sub('value: …', str(error))}")
     if isinstance(error, ResponseParserError):
         return Failed(f"could not {what}: the local AWS failed; next: its log has the reason")
     if isinstance(error, BotoCoreError):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -312,6 +312,17 @@ def test_a_denied_call_is_told_with_the_action_to_allow() -> None:
     text = str(errors.explain(_error("AccessDeniedException", "no kms:CreateKey"), "create aws:kms/key:Key data"))
     for word in ("denies CreateKey", "no kms:CreateKey", "allow this action"):
         assert word in text, f"the message must name {word}: {text}"
+
+
+def test_a_value_that_boto3_refuses_is_not_shown() -> None:
+    report = (
+        "Invalid type for parameter AuthToken, value: {'canary': 1}, type: <class 'dict'>, valid types: <class 'str'>\n"
+        "Invalid length for parameter MasterUserPassword, value: canary\nof two lines, valid min length: 8"
+    )
+    text = str(errors.explain(ParamValidationError(report=report), "create it"))
+    assert "AuthToken" in text
+    assert "valid min length: 8" in text, "the reason stays"
+    assert "canary" not in text, "what is refused may be a password"
 
 
 def test_any_other_refusal_is_told_in_aws_own_words() -> None:
