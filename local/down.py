@@ -4,6 +4,7 @@ import contextlib
 import shutil
 
 from local import engine, node, platform, up
+from local.aws import server as aws
 from local.paths import State
 from local.rehearsal import rehearse
 from operations import deploy
@@ -27,6 +28,7 @@ def down(state: State, *, context: str | None) -> None:
         engine.end_leftovers(state)
         rehearse.end(state)
         node.down(state)
+        aws.stop(state)
     for path in state.folder.iterdir() if state.folder.exists() else ():
         if path == state.contexts:
             say(f"left alone: stacks on clusters of your own ({', '.join(entry.name for entry in path.iterdir())})")

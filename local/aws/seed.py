@@ -49,6 +49,7 @@ def seed(
     cluster_name: str,
     cluster_endpoint: str,
     cluster_authority: str = "",
+    cluster_version: str = "1.34",
     zone_name: str = "rehearsal.example.com",
 ) -> Landing:
     """Makes a network with private subnets, a cluster and a zone; to be called once a server.
@@ -61,6 +62,7 @@ def seed(
         cluster_name: The cluster's name.
         cluster_endpoint: The API server that the cluster stands for.
         cluster_authority: That API server's authority, PEM in base64, as EKS shows it.
+        cluster_version: Kubernetes' version, as EKS shows it.
         zone_name: The zone's domain.
 
     Raises:
@@ -97,6 +99,7 @@ def seed(
     )["GroupId"]  # fmt: skip
     cluster = eks.create_cluster(
         name=cluster_name,
+        version=cluster_version,
         roleArn=_cluster_role(endpoint, region, cluster_name),
         resourcesVpcConfig={"subnetIds": list(subnets), "securityGroupIds": [nodes]},
         tags={ENDPOINT_TAG: cluster_endpoint, **({AUTHORITY_TAG: cluster_authority} if cluster_authority else {})},

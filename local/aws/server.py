@@ -85,12 +85,13 @@ def start(state: State, *, port: int = 0, account: str = ACCOUNT, registry: str 
             why="what was made in it would be lost with it",
             remedy=f"end it first (kill {running.pid}), or start with its options",
         )
+    logged = log(state)
     _record(state).unlink(missing_ok=True)
     argv = [sys.executable, "-m", "local.aws.serve", "--port", str(port), "--account", account,
             "--record", str(_record(state)), "--fingerprint", wanted]  # fmt: skip
     if registry:
         argv += ["--registry", registry]
-    with log(state).open("wb") as file:
+    with logged.open("wb") as file:
         child = subprocess.Popen(
             argv, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
         )
@@ -129,7 +130,7 @@ def log(state: State) -> Path:
 
 
 def _record(state: State) -> Path:
-    return state.path("aws", "server.json")
+    return state.folder / "aws" / "server.json"
 
 
 def _wait(state: State, child: subprocess.Popen[bytes]) -> Server:

@@ -1,15 +1,12 @@
 """The stand-ins under the real engine, without a cluster: what is recorded, what a preview needs, what is refused."""
 
 import json
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local import engine
-from local.paths import State
+from tests.engine.small_stack import Stack, stack_of
 
 pytestmark = pytest.mark.engine
 
@@ -35,41 +32,6 @@ pulumi.export("namespace", space.metadata.name)
 """
 
 
-@dataclass
-class Stack:
-    """A program in a folder, and the engine that runs it on a state of its own."""
-
-    folder: Path
-    env: dict[str, str]
-
-    def pulumi(self, *arguments: str, code: int | None = 0) -> str:
-        argv = ["pulumi", *arguments, "--non-interactive", "--stack", "test"]
-        done = subprocess.run(
-            argv, cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=120, check=False
-        )
-        said = done.stdout + done.stderr
-        assert code is None or done.returncode == code, f"{argv} ended with {done.returncode}:\n{said}"
-        return done.stdout if code == 0 else said
-
-    def resources(self) -> list[dict[str, Any]]:
-        return json.loads(self.pulumi("stack", "export"))["deployment"].get("resources", [])
-
-    def outputs(self) -> dict[str, Any]:
-        return json.loads(self.pulumi("stack", "output", "--json", "--show-secrets"))
-
-
-def _stack(folder: Path, program: str) -> Stack:
-    state = State(folder / "state")
-    used = engine.ensure()
-    used.plugins(state)
-    (folder / "Pulumi.yaml").write_text("name: standin\nruntime: python\n")
-    (folder / "__main__.py").write_text(program)
-    stack = Stack(folder, used.env(state))
-    init = ["pulumi", "stack", "init", "test", "--non-interactive"]
-    subprocess.run(init, cwd=folder, env=stack.env, capture_output=True, timeout=60, check=True)
-    return stack
-
-
 @pytest.fixture(autouse=True, scope="module")
 def _always_stand_ins() -> Any:
     with pytest.MonkeyPatch.context() as patch:
@@ -80,7 +42,7 @@ def _always_stand_ins() -> Any:
 
 @pytest.fixture(scope="module")
 def passwords(tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    stack = _stack(tmp_path_factory.mktemp("random"), RANDOM)
+    stack = stack_of(tmp_path_factory.mktemp("random"), RANDOM)
     stack.pulumi("up", "--yes", "--skip-preview")
     return stack
 
@@ -121,7 +83,7 @@ def _kubeconfig(folder: Path, server: str) -> str:
 
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    return _stack(tmp_path_factory.mktemp("kubernetes"), KUBERNETES)
+    return stack_of(tmp_path_factory.mktemp("kubernetes"), KUBERNETES)
 
 
 def test_a_preview_needs_no_cluster_and_says_that_there_is_none(objects: Stack) -> None:

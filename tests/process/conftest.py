@@ -1,4 +1,4 @@
-"""What the tests of promotion and of the way back share."""
+"""What tests of several files share: one local AWS, and the world of a promotion."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,11 @@ import released_world
 from registries import Registry, push
 from two_stacks import World, kubeconfig, served, settings
 
+from local.aws import server
+from local.aws.seed import Landing, seed
+from local.paths import State
 from operations.promotion.release import Block
+from tests.process.aws_engine import ACCOUNT, REGION, Engine
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +48,37 @@ def world(
     with served(made) as url:
         (folder / "kubeconfig").write_text(kubeconfig(url))
         yield made
+
+
+@pytest.fixture(scope="session")
+def aws_state(tmp_path_factory: pytest.TempPathFactory) -> State:
+    return State(tmp_path_factory.mktemp("aws"))
+
+
+@pytest.fixture(scope="session")
+def aws(aws_state: State) -> Iterator[server.Server]:
+    running = server.start(aws_state, account=ACCOUNT)
+    yield running
+    server.stop(aws_state)
+    assert server.find(aws_state) is None, "what is ended is not found again"
+
+
+@pytest.fixture(scope="session")
+def landing(aws: server.Server) -> Landing:
+    return seed(
+        aws.endpoint,
+        REGION,
+        vpc_cidr="10.40.0.0/16",
+        subnet_cidrs=["10.40.0.0/20", "10.40.16.0/20"],
+        cluster_name="rehearsal",
+        cluster_endpoint="https://127.0.0.1:6443",
+        cluster_authority="Y2E=",
+        zone_name="rehearsal.example.com",
+    )
+
+
+@pytest.fixture(scope="session")
+def engine(aws: server.Server) -> Engine:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+        return Engine()

@@ -1,5 +1,6 @@
 """Single calls that moto lacks, or does wrong, in services that it has: RDS, EC2, CloudWatch Logs, ACM."""
 
+import json
 import secrets
 from typing import Any
 
@@ -10,6 +11,7 @@ from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.logs import urls as logs_urls
 from moto.logs.responses import LogsResponse
 from moto.rds import urls as rds_urls
+from moto.rds.models import MasterUserSecret
 from moto.rds.responses import RDSResponse
 
 from local.aws.additions.common import refuse, take_over
@@ -18,6 +20,9 @@ ADDITIONS = {
     "rds ResetDBParameterGroup": "moto has none",
     "rds ModifyDBSubnetGroup": "moto loses the group that it changes",
     "rds CreateDBInstance": "moto gives every instance the same resource id",
+    "rds CreateDBInstance with ManageMasterUserPassword": (
+        "moto's secret names a user that the database does not have, and the same password in all of them"
+    ),
     "ec2 DescribeSecurityGroupRules": "moto forgets what a rule says of itself that names another security group",
     "logs AssociateKmsKey, DisassociateKmsKey": "moto has neither",
     "acm UpdateCertificateOptions": "moto has none",
@@ -84,8 +89,13 @@ def _description(rule: Any) -> str | None:
     return rule.ip_range.get("Description") or (rule.source_group or {}).get("Description")
 
 
+def _credentials(secret: Any) -> str:
+    return json.dumps({"username": secret.resource.master_username, "password": secrets.token_urlsafe(24)})
+
+
 def install() -> None:
     """Has this module answer for these services."""
+    setattr(MasterUserSecret, "_generate_secret_string", _credentials)  # noqa: B010 - it is moto's own matter
     setattr(SecurityGroupRule, "description", property(_description))  # noqa: B010 - moto's has no setter
     take_over(rds_urls, _Rds)
     take_over(logs_urls, _Logs)

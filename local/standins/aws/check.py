@@ -21,7 +21,8 @@ def complete(kind: Type, new: Obj, old: Obj, *, default_tags: Obj, draw: Any) ->
         new: The program's inputs, secrets and unknowns kept.
         old: What the last run recorded, plain; empty for a new resource.
         default_tags: The tags that the provider puts on everything.
-        draw: Makes a name from a ``Name``; called for a new resource without one only.
+        draw: Makes a name from a ``Name`` and what the program wants in front, if anything; called for a new resource
+            without one only.
     """
     done = {key: value for key, value in new.items() if key not in (FILLED_IN, "tagsAll")}
     filled: list[str] = []
@@ -29,10 +30,11 @@ def complete(kind: Type, new: Obj, old: Obj, *, default_tags: Obj, draw: Any) ->
         if done.get(key) is None:
             done[key] = value
             filled.append(key)
-    if kind.name and done.get(kind.name.field) is None and done.get(f"{kind.name.field}Prefix") is None:
-        kept = old.get(kind.name.field) if kind.name.field in old.get(FILLED_IN, ()) else None
-        done[kind.name.field] = kept or draw(kind.name)
-        filled.append(kind.name.field)
+    if kind.name and done.get(kind.name.field) is None:
+        named, prefix = kind.name.field, done.get(f"{kind.name.field}Prefix")
+        was_drawn = named in old.get(FILLED_IN, ()) and old.get(f"{named}Prefix") == prefix
+        done[named] = (old.get(named) if was_drawn else None) or draw(kind.name, prefix)
+        filled.append(named)
     if kind.tagged and default_tags and done.get("tags") is not UNKNOWN:
         done["tags"] = _merged(default_tags, done.get("tags"))
     for key in kind.secrets & done.keys():
@@ -52,15 +54,18 @@ def without_marks(inputs: Obj) -> Obj:
     return {key: value for key, value in inputs.items() if key != FILLED_IN}
 
 
-def draw_name(logical: str, wanted: Name, seed: bytes = b"") -> str:
+def draw_name(logical: str, wanted: Name, seed: bytes = b"", prefix: str | None = None) -> str:
     """A name as the official provider draws it: ``<logical name>-<7 hex digits>``.
 
     Args:
         logical: The resource's name in the program; cut where the result would be too long.
         wanted: What AWS takes.
+        prefix: What stands in front instead of the logical name.
         seed: The engine's random seed: equal seeds give equal names. Without one, every call gives another name.
     """
     suffix = hashlib.sha256(seed).hexdigest()[:_DIGITS] if seed else secrets.token_hex(_DIGITS)[:_DIGITS]
+    if prefix:
+        return f"{prefix}{suffix}"
     room = wanted.limit - len(wanted.prefix) - len(wanted.separator) - _DIGITS
     stem = logical[:room].rstrip("-.")
     if wanted.separator != "-":

@@ -1,8 +1,10 @@
 """What AWS refuses, in words: what was tried, why not, what next."""
 
+import re
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, ParamValidationError
+from botocore.parsers import ResponseParserError
 
 from local.standins.serve import Failed
 
@@ -15,6 +17,12 @@ _DENIED = frozenset({
     "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedAccess", "AuthFailure",
     "NotAuthorized", "InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException",
 })  # fmt: skip
+# boto3 shows the values that it refuses, and a password may be among them.
+_VALUES = re.compile(r"value: .*?(?=, type: |, valid |$)", re.MULTILINE | re.DOTALL)
+
+TOLD = (ClientError, BotoCoreError, ResponseParserError)
+"""What a call raises, and ``explain`` has words for."""
+
 _GONE_ENDINGS = ("NotFound", "NotFoundFault", "NotFoundException", "NoSuchEntity")
 _GONE = frozenset({"NoSuchHostedZone", "InvalidSecurityGroupRuleId.NotFound", "NoSuchEntityException"})
 
@@ -42,7 +50,9 @@ def explain(error: Exception, what: str) -> Failed:
     if isinstance(error, EndpointConnectionError):
         return Failed(f"could not {what}: {error}; next: is the local AWS running (python -m local.aws.serve)?")
     if isinstance(error, ParamValidationError):
-        return Failed(f"could not {what}: AWS would not take these values: {error}")
+        return Failed(f"could not {what}: AWS would not take these values: {_VALUES.sub('value: …', str(error))}")
+    if isinstance(error, ResponseParserError):
+        return Failed(f"could not {what}: the local AWS failed; next: its log has the reason")
     if isinstance(error, BotoCoreError):
         return Failed(f"could not {what}: {error}")
     raise error
@@ -51,6 +61,8 @@ def explain(error: Exception, what: str) -> Failed:
 def _refusal(error: ClientError) -> str:
     code, call = code_of(error), error.operation_name
     said = str(error.response.get("Error", {}).get("Message", "")).strip() or "without a word"
+    if code.isdigit() or said.startswith("<"):
+        return f"the local AWS failed at {call} ({code}); next: its log has the reason"
     if code in _THROTTLED:
         tried = int(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)) + 1
         times = f", {tried} times" if tried > 1 else ""

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
@@ -63,7 +62,7 @@ class AwsProvider(Provider):
     def _allowed(self, region: Any = None) -> Aws:
         aws = self._aws(region)
         if not self._judged:
-            self._settings.judge(aws.account)
+            self._settings.judge(_tried(lambda: aws.account, "ask which account the endpoint answers for"))
             self._judged = True
         return aws
 
@@ -79,7 +78,7 @@ class AwsProvider(Provider):
                 decode(request.news),
                 plain(decode(request.olds)),
                 default_tags=self._settings.default_tags,
-                draw=lambda wanted: _name(request, wanted),
+                draw=lambda wanted, prefix: _name(request, wanted, prefix),
             )
         except _NoName as error:
             failure = provider_pb2.CheckFailure(property=error.field, reason=str(error))
@@ -174,11 +173,12 @@ class AwsProvider(Provider):
 
     @rpc
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """What the program asks AWS about; a preview without an endpoint leaves it open."""
+        """What the program asks AWS about; made up, with a warning, in a preview without an endpoint."""
         function, arguments = catalogue.function(request.tok), plain(decode(request.args))
         aws = self._aws(arguments.get("region"))
         if not aws.reachable and request.preview:
-            return _answer({**arguments, **dict.fromkeys(function.unknown, UNKNOWN)})
+            self.host.warn(f"{request.tok} was answered with made-up values: {ENDPOINT_VARIABLE} is not set")
+            return _answer({**function.offline, **arguments})
         found = _tried(
             lambda: function.call(self._allowed(arguments.get("region")), arguments),
             f"ask {request.tok.rpartition(':')[2]}",
@@ -198,13 +198,15 @@ class _NoName(Exception):  # noqa: N818
         self.field = name
 
 
-def _name(request: Any, wanted: Name) -> str:
-    if request.HasField("autonaming"):
+def _name(request: Any, wanted: Name, prefix: Any) -> str:
+    if prefix is UNKNOWN:
+        return UNKNOWN  # pyright: ignore[reportReturnType]
+    if not prefix and request.HasField("autonaming"):
         options = provider_pb2.CheckRequest.AutonamingOptions
         if request.autonaming.mode == options.DISABLE:
             raise _NoName(wanted.field)
         return request.autonaming.proposed_name
-    return check.draw_name(request.urn.rpartition("::")[2], wanted, request.randomSeed)
+    return check.draw_name(request.urn.rpartition("::")[2], wanted, request.randomSeed, prefix)
 
 
 def _title(urn: str) -> str:
@@ -220,5 +222,5 @@ def _diff_kind(entry: diff.Difference) -> Any:
 def _tried(work: Callable[[], _Result], what: str) -> _Result:
     try:
         return work()
-    except (ClientError, BotoCoreError) as error:
+    except errors.TOLD as error:
         raise errors.explain(error, what) from error

@@ -9,6 +9,9 @@ from local.aws.boto import client
 from local.standins.serve import Failed
 
 ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL"
+ATTEMPTS = 5
+"""How often a call is tried that is throttled or finds no answer."""
+
 _HERE = "the local stand-in for the AWS provider talks to this machine only"
 _NEXT = (
     f"start the local AWS (python -m local.aws.serve) and set {ENDPOINT_VARIABLE} to its address; "
@@ -98,5 +101,5 @@ class Aws:
         # boto3 must not make two clients at a time.
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = client(service, self._endpoint, self.region)
+                self._clients[service] = client(service, self._endpoint, self.region, attempts=ATTEMPTS)
             return self._clients[service]

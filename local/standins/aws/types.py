@@ -101,9 +101,10 @@ class Function:
     Args:
         token: As the engine calls it, such as ``aws:index/getRegion:getRegion``.
         call: Its results from its arguments.
-        unknown: The results that a preview without an endpoint has to leave open.
+        offline: Made-up results of the right shape, for a preview without an endpoint: the engine takes no unknowns
+            from a function.
     """
 
     token: str
     call: Callable[[Aws, Obj], Obj]
-    unknown: tuple[str, ...] = ("id",)
+    offline: Mapping[str, Any]

@@ -131,16 +131,68 @@ def _security_group(aws: Aws, asked: Obj) -> Obj:
     }
 
 
+_NOBODY = "000000000000"
+# A range that is reserved for documentation, which is nobody's network.
+_RANGE = "192.0.2.0/24"
+_PLACE = f"arn:aws:%s:unknown-region-1:{_NOBODY}:%s"
+
 FUNCTIONS = (
-    Function("aws:index/getCallerIdentity:getCallerIdentity", _caller, ("id", "accountId", "arn", "userId")),
-    Function("aws:index/getRegion:getRegion", _region, ("id",)),
+    Function(
+        "aws:index/getCallerIdentity:getCallerIdentity",
+        _caller,
+        {"id": _NOBODY, "accountId": _NOBODY, "arn": f"arn:aws:iam::{_NOBODY}:user/unknown", "userId": "unknown"},
+    ),
+    Function("aws:index/getRegion:getRegion", _region, {"id": "unknown-region-1", "region": "unknown-region-1"}),
     Function(
         "aws:eks/getCluster:getCluster",
         _cluster,
-        ("id", "arn", "endpoint", "certificateAuthorities", "identities", "vpcConfig", "version", "status", "roleArn",
-         "kubernetesNetworkConfigs"),
+        {
+            "id": "unknown",
+            "arn": _PLACE % ("eks", "cluster/unknown"),
+            "endpoint": "https://unknown.invalid",
+            "certificateAuthorities": [{"data": ""}],
+            "identities": [{"oidcs": [{"issuer": "https://unknown.invalid"}]}],
+            "kubernetesNetworkConfigs": [{"ipFamily": "ipv4", "serviceIpv4Cidr": _RANGE}],
+            "vpcConfig": {
+                "clusterSecurityGroupId": "sg-00000000000000000",
+                "vpcId": "vpc-00000000000000000",
+                "securityGroupIds": [],
+                "subnetIds": [],
+            },
+            "version": "0",
+            "status": "UNKNOWN",
+            "roleArn": f"arn:aws:iam::{_NOBODY}:role/unknown",
+        },
     ),
-    Function("aws:ec2/getVpc:getVpc", _vpc, ("id", "arn", "cidrBlock", "cidrBlockAssociations")),
-    Function("aws:ec2/getSubnet:getSubnet", _subnet, ("id", "arn", "vpcId", "cidrBlock", "availabilityZone")),
-    Function("aws:ec2/getSecurityGroup:getSecurityGroup", _security_group, ("id", "arn", "name", "vpcId")),
-)  # fmt: skip
+    Function(
+        "aws:ec2/getVpc:getVpc",
+        _vpc,
+        {
+            "id": "vpc-00000000000000000",
+            "arn": _PLACE % ("ec2", "vpc/vpc-00000000000000000"),
+            "cidrBlock": _RANGE,
+            "cidrBlockAssociations": [{"associationId": "unknown", "cidrBlock": _RANGE, "state": "associated"}],
+        },
+    ),
+    Function(
+        "aws:ec2/getSubnet:getSubnet",
+        _subnet,
+        {
+            "id": "subnet-00000000000000000",
+            "arn": _PLACE % ("ec2", "subnet/subnet-00000000000000000"),
+            "vpcId": "vpc-00000000000000000",
+            "cidrBlock": _RANGE,
+            "availabilityZone": "unknown-region-1a",
+        },
+    ),
+    Function(
+        "aws:ec2/getSecurityGroup:getSecurityGroup",
+        _security_group,
+        {
+            "id": "sg-00000000000000000",
+            "arn": _PLACE % ("ec2", "security-group/sg-00000000000000000"),
+            "name": "unknown",
+            "vpcId": "vpc-00000000000000000",
+        },
+    ),
+)

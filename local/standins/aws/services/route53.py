@@ -124,5 +124,16 @@ TYPES = (
 )
 
 FUNCTIONS = (
-    Function("aws:route53/getZone:getZone", _zone, ("id", "zoneId", "arn", "name", "nameServers", "privateZone")),
+    Function(
+        "aws:route53/getZone:getZone",
+        _zone,
+        {
+            "id": "Z0000000000000",
+            "zoneId": "Z0000000000000",
+            "arn": "arn:aws:route53:::hostedzone/Z0000000000000",
+            "name": "unknown.example.com",
+            "nameServers": [],
+            "privateZone": False,
+        },
+    ),
 )
