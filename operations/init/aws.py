@@ -71,7 +71,9 @@ class Aws:
                     service,
                     region_name=self.region,
                     config=Config(
-                        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS}, connect_timeout=10, read_timeout=30
+                        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+                        connect_timeout=10,
+                        read_timeout=30,
                     ),
                 ),
             )

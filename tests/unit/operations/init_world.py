@@ -1,15 +1,20 @@
 """An account of AWS in this process, a project that wants to begin in it, and ways to let it fail."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.responses import EmptyResult
 from moto.eks.models import Cluster
+from moto.iam import models as iam_models
+from moto.iam.responses import IamResponse
 
 from operations.init import command
 from operations.stacks import Project
@@ -29,6 +34,11 @@ config:
     allowedIngress:
       - cidr: 10.0.0.0/8
 """
+# moto has all 1,400 policies that AWS publishes, and takes seconds to load them.
+_PUBLISHED = json.loads(iam_models.aws_managed_policies_data)
+PUBLISHED = json.dumps({name: _PUBLISHED[name] for name in ("ReadOnlyAccess", "AdministratorAccess")})
+# It keeps what it has read: a model of EC2 takes a third of a second.
+_LOADER = botocore.session.Session().get_component("data_loader")
 PEM = "-----BEGIN CERTIFICATE-----\nMIIBtjCCAVugAwIBAgITBmyf1XSXNmY\n-----END CERTIFICATE-----\n" * 3
 
 
@@ -37,7 +47,9 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name=REGION)
+        session = botocore.session.Session()
+        session.register_component("data_loader", _LOADER)
+        self.session = boto3.Session("a", "b", region_name=REGION, botocore_session=session)
         (folder / "Pulumi.yaml").write_text("name: pxl\nruntime: python\nmain: infra/\n")
         self.file.write_text(STACK_FILE)
         self.vpc = ""
@@ -131,6 +143,10 @@ def world(folder: Path, monkeypatch: Any) -> Iterator[World]:
         there.describe(cluster)
 
     monkeypatch.setattr(Cluster, "__init__", with_network)
+    monkeypatch.setattr(IamResponse, "add_client_id_to_open_id_connect_provider", _add_client_id, raising=False)
+    monkeypatch.setattr(iam_models, "aws_managed_policies_data", PUBLISHED)
+    # Nor are the 2,600 images that it knows wanted here.
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
     with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
@@ -141,6 +157,13 @@ def world(folder: Path, monkeypatch: Any) -> Iterator[World]:
         there.network()
         there.cluster()
         yield there
+
+
+def _add_client_id(response: Any) -> Any:
+    """What moto leaves out."""
+    provider = response.backend.open_id_providers[response._get_param("OpenIDConnectProviderArn")]
+    provider.client_id_list.append(response._get_param("ClientID"))
+    return EmptyResult()
 
 
 class Interference:
