@@ -203,11 +203,19 @@ def up(ctx: typer.Context, stack: Stack, file: File = None, as_json: AsJson = Fa
 
 
 @app.command(epilog="Example: [bold]pxlctl preview staging[/bold]")
-def preview(ctx: typer.Context, stack: Stack, file: File = None) -> None:
+def preview(
+    ctx: typer.Context,
+    stack: Stack,
+    file: File = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option("--markdown", metavar="F", help="Also write it as a page: replacements and lost data on top."),
+    ] = None,
+) -> None:
     """Say what `up` would change, and change nothing."""
     from operations import commands  # noqa: PLC0415
 
-    commands.preview(project_of(ctx), stack, file)
+    commands.preview(project_of(ctx), stack, file, markdown)
 
 
 @app.command(epilog="Example: [bold]pxlctl down dev --yes[/bold]")
