@@ -36,8 +36,8 @@ What makes the difference, in this order: `postgres.multiAz` (twice the instance
 the nodes grow to. An environment that nobody uses at night costs the same: RDS can be stopped for seven days at most,
 ElastiCache not at all.
 
-Not in the table, because it is next to nothing: the state's bucket (old versions for {OLD_VERSIONS_DAYS} days), Route 53
-queries, certificates of ACM (free). Nor is what runs beside the app in its pods, some 10 m and 32 MiB each.
+Not in the table, because it is next to nothing: the state's bucket (old versions for {OLD_VERSIONS_DAYS} days), Route
+53 queries, certificates of ACM (free). Nor is what runs beside the app in its pods, some 10m and 32Mi each.
 """
 
 Settings = dict[str, Any]
