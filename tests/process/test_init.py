@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 from init_world import ACCOUNT, PEM, REGION, REPOSITORY, STACK_FILE, Interference, World, world
+from typer.testing import CliRunner
 
 from infra.settings import check_stack_file
+from operations.command_line import app
 from operations.errors import Problem
-from operations.init import presenting
+from operations.init import bucket, presenting
+from operations.init.aws import Aws
+from operations.init.names import Names
 from operations.init.outcome import Verb
 
 BUCKET = f"pxl-staging-state-{ACCOUNT}-{REGION}"
@@ -25,17 +29,17 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_the_bucket_of_the_state_is_closed_versioned_encrypted_and_tidied(there: World):
     there.run()
-    bucket = there.everything()["buckets"][BUCKET]
-    assert bucket["versioning"] == "Enabled", "an overwritten state must be there to go back to"
-    assert set(bucket["public"].values()) == {True}, "a state must never be public"
-    assert bucket["ownership"] == [{"ObjectOwnership": "BucketOwnerEnforced"}], "ACLs of others must not count"
-    (rule,) = bucket["encryption"]["Rules"]
+    made = there.everything()["buckets"][BUCKET]
+    assert made["versioning"] == "Enabled", "an overwritten state must be there to go back to"
+    assert set(made["public"].values()) == {True}, "a state must never be public"
+    assert made["ownership"] == [{"ObjectOwnership": "BucketOwnerEnforced"}], "ACLs of others must not count"
+    (rule,) = made["encryption"]["Rules"]
     key = there.client("kms").describe_key(KeyId="alias/pxl-staging-state")["KeyMetadata"]["Arn"]
     assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     assert rule["BucketKeyEnabled"], "without it every object costs a request to KMS"
-    (statement,) = json.loads(bucket["policy"])["Statement"]
+    (statement,) = json.loads(made["policy"])["Statement"]
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
-    (rule,) = bucket["lifecycle"]
+    (rule,) = made["lifecycle"]
     assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] == 90, "old versions must not be kept for ever"
 
 
@@ -359,6 +363,54 @@ def test_scripts_get_the_same_as_data(there: World):
     assert data["changed"] is True and {part["verb"] for part in data["parts"]} == {"made", "changed", "skipped"}
     assert data["roles"]["preview"] == f"arn:aws:iam::{ACCOUNT}:role/pxl-staging-ci-preview"
     assert presenting.data(there.run())["changed"] is False, "scripts must see that nothing changed"
+
+
+def pxlctl(there: World, *arguments: str):
+    given = ["--account", ACCOUNT, "--region", REGION, "--cluster", "staging", "--skip-ca"]
+    return CliRunner().invoke(app, ["--cwd", str(there.folder), "init", "staging", *given, *arguments])
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+
+
+def test_the_command_prints_what_scripts_read_and_nothing_else_on_standard_output(there: World, credentials):
+    done = pxlctl(there, "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["backend"] == f"s3://{BUCKET}?region={REGION}"
+    assert "key alias/pxl-staging-state" in done.stderr, "progress goes where it does not disturb"
+
+
+def test_an_interrupt_ends_the_command_as_every_other(there: World, credentials, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("operations.init.bucket.ensure", interrupted)
+    done = pxlctl(there)
+    assert done.exit_code == 130 and "Traceback" not in done.stderr
+    assert there.file.read_text() == STACK_FILE
+
+
+def test_a_stack_file_that_cannot_be_written_is_told_and_stays_whole(there: World, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(Problem, match="cannot be written"):
+        there.run()
+    assert there.file.read_text() == STACK_FILE
+    assert [path.name for path in there.folder.iterdir() if path.name.startswith(".")] == [], (
+        "nothing is left beside it"
+    )
+
+
+def test_the_oldest_region_is_not_named_to_s3(there: World):
+    """S3 refuses a bucket that is asked for in us-east-1 by name."""
+    names = Names("pxl", "staging", ACCOUNT, "us-east-1")
+    bucket.ensure(Aws("us-east-1", session=there.session), names, f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1")
+    assert there.client("s3").get_bucket_location(Bucket=names.bucket)["LocationConstraint"] is None
 
 
 @pytest.fixture
