@@ -15,13 +15,16 @@ NODE_KUBECONFIG = $$($(PYTHON) -c 'from local.paths import State; print(State.cu
 # Compiled modules and rewritten assertions are kept: the next run of the tests takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down status logs explain isolation orphans psql test unit process stacks engine e2e fuzz kills node-kills lint check render preview comment verify-aws checkov schema requirements
+.PHONY: help up rehearse down status logs explain isolation orphans psql test unit process stacks engine e2e fuzz kills node-kills lint check render preview comment verify-aws checkov schema requirements
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(VENV)/installed ## the whole application on this machine, or on KUBE_CONTEXT=name; prints its URL
 	@$(PYTHON) -m local up $(UP_OPTIONS)
+
+rehearse: $(VENV)/installed ## STACK=staging or prod on this machine, with AWS played by it; prints its URL
+	@$(PYTHON) -m local rehearse $(STACK) $(if $(APP),--app '$(APP)') $(if $(PORT),--port '$(PORT)')
 
 down: $(VENV)/installed ## takes away all that `make up` made
 	@$(PYTHON) -m local down $(CONTEXT_OPTION)

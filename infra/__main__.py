@@ -5,35 +5,42 @@ import pulumi_kubernetes as kubernetes
 from pxl_components import Api, AppSecrets, ContainerRegistry, IsolatedNamespace, Migrations, Postgres, Redis, Worker
 
 from infra import arguments, ownership
+from infra.guards import WrongTargetError
 from infra.links import Links
+from infra.managed import Managed
 from infra.settings import SettingsError, from_engine
 from infra.settings.model import RegistryKind
 
 stack = pulumi.get_stack()
 
-# 1. Settings: all of them checked before anything is touched.
+# 1. Settings: all of them checked before anything is touched, and whether the credentials lead where they say.
 try:
     settings = from_engine(stack)
-except SettingsError as error:
+    managed = Managed.of(settings, stack)
+except (SettingsError, WrongTargetError) as error:
     # Without a traceback: the message says file, key, value and remedy.
     raise pulumi.RunError(str(error)) from None
 
 # 2. Where it lands. Every object says which state made it.
 ownership.mark_objects()
 cluster = kubernetes.Provider("cluster", arguments.provider(settings))
-here = pulumi.ResourceOptions(providers=[cluster])
+providers = [cluster, *managed.providers]
+here = pulumi.ResourceOptions(providers=providers)
 namespace = IsolatedNamespace("pxl", arguments.namespace(settings, stack), here)
 place = namespace.namespace_name
 links = Links(place, arguments.namespace(settings, stack))
 
 # 3. What the app stands on.
-secrets = AppSecrets("secrets", arguments.secrets(settings, stack, place), here)
-postgres = Postgres("postgres", arguments.postgres(settings, stack, place, secrets), here)
-redis = Redis("redis", arguments.redis(settings, stack, place, secrets), here)
-if settings.registry.kind is RegistryKind.CLUSTER:
-    stored = arguments.registry(settings, stack, place)
-    registry = ContainerRegistry("registry", stored, here)
-    links.add("registry", registry.pod_labels, stored["cluster"], registry.endpoint["port"])
+secrets = AppSecrets("secrets", arguments.secrets(settings, stack, place, managed.keep_in()), here)
+stored = arguments.postgres(settings, stack, place, secrets, managed.postgres(secrets))
+postgres = Postgres("postgres", stored, here)
+links.add_postgres(postgres)
+managed.backups(postgres)
+redis = Redis("redis", arguments.redis(settings, stack, place, secrets, managed.redis(secrets)), here)
+if settings.registry.kind is not RegistryKind.NONE:
+    kept = managed.registry() or arguments.registry(settings, stack, place)
+    registry = ContainerRegistry("registry", kept, here)
+    links.add_registry(registry, kept)
     pulumi.export("registry", registry.repository_prefix)
 
 # 4. The app: migrations first, then API and workers. A stack without a release yet ends above.
@@ -41,13 +48,14 @@ if settings.release is not None:
     workloads = arguments.Workloads(settings, stack, settings.release, place, (postgres, redis, secrets))
     gate: list[pulumi.Resource] = [postgres, redis]
     if settings.migrations.enabled:
-        ready = pulumi.ResourceOptions(providers=[cluster], depends_on=gate)
+        ready = pulumi.ResourceOptions(providers=providers, depends_on=gate)
         migrations = Migrations("migrations", workloads.migrations(), ready)
         links.add("migrations", migrations.pod_labels, workloads.migrations())
         gate = [migrations]
-    released = pulumi.ResourceOptions(providers=[cluster], depends_on=gate)
-    api = Api("api", workloads.api(), released)
-    links.add("api", api.pod_labels, workloads.api(), api.endpoint["port"])
+    released = pulumi.ResourceOptions(providers=providers, depends_on=gate)
+    served = workloads.api(managed.front_door())
+    api = Api("api", served, released)
+    links.add("api", api.pod_labels, served, api.endpoint["port"])
     if settings.worker.enabled:
         worker = Worker("worker", workloads.worker(), released)
         links.add("worker", worker.pod_labels, workloads.worker())

@@ -1,5 +1,7 @@
 """From settings to the arguments of each component: one function a component, nothing decided twice."""
 
+from typing import TypedDict
+
 import pulumi
 from pulumi_kubernetes import ProviderArgs
 from pxl_components import (
@@ -12,9 +14,13 @@ from pxl_components import (
     EnvironmentContract,
     ExternalEgress,
     ExternalTrafficPolicy,
+    FrontDoor,
     GeneratedSecret,
     IngressSource,
     IsolatedNamespaceArgs,
+    KeepIn,
+    ManagedPostgres,
+    ManagedRedis,
     MigrationsArgs,
     Postgres,
     PostgresArgs,
@@ -27,14 +33,21 @@ from pxl_components import (
 )
 
 from infra.marks import STACK_LABEL
+from infra.repositories import repository
 from infra.settings import Settings, default_namespace
 from infra.settings.app_secrets import DATABASE_PASSWORD, JWT_SECRET, REDIS_PASSWORD, key_of, values_of
-from infra.settings.model import Delivery, RegistryKind, Release, Replicas
+from infra.settings.aws import FrontDoor as FrontDoorKind
+from infra.settings.model import Delivery, Release, Replicas
 from infra.settings.model import Resources as ResourceSettings
 from infra.settings.stores import StoreKind
 
-_APP_REPOSITORY = "pxl/app"
 _GENERATED_LENGTH = 48
+_KEYS = (DATABASE_PASSWORD, REDIS_PASSWORD, JWT_SECRET)
+
+
+class _Written(TypedDict):
+    values: dict[str, pulumi.Input[str]]
+    generate: list[GeneratedSecret]
 
 
 def provider(settings: Settings) -> ProviderArgs:
@@ -59,41 +72,60 @@ def namespace(settings: Settings, stack: str) -> IsolatedNamespaceArgs:
         "dns_namespace": settings.network.dns_namespace,
         "labels": labels(settings, stack),
     }
+    if settings.ingress.kind is FrontDoorKind.ALB:
+        # A new pod counts as ready when the balancer sends to it, and not before.
+        args["namespace_labels"] = {"elbv2.k8s.aws/pod-readiness-gate-inject": "enabled"}
     if settings.network.dns_cidrs:
         args["dns_cidrs"] = settings.network.dns_cidrs
     return args
 
 
-def secrets(settings: Settings, stack: str, namespace: pulumi.Input[str]) -> AppSecretsArgs:
-    """The app's secrets: those that are set, those to draw, or those that the operator fetches."""
-    keys = [DATABASE_PASSWORD, REDIS_PASSWORD, JWT_SECRET]
-    if settings.secrets.delivery is Delivery.EXTERNAL_SECRETS and settings.secrets.store:
-        store = settings.secrets.store
-        return {
-            "namespace": namespace,
-            "delivery": SecretDelivery.EXTERNAL_SECRETS,
-            "external_store": {"name": store.name, "kind": store.kind},
-            "external_prefix": f"{store.prefix}/{stack}/",
-            "external_keys": [*keys, *map(key_of, settings.secrets.variables)],
-            "labels": labels(settings, stack),
-        }
-    given = dict(zip(keys, (settings.database_password, settings.redis_password, settings.jwt_secret), strict=True))
+def secrets(
+    settings: Settings, stack: str, namespace: pulumi.Input[str], keep_in: KeepIn | None = None
+) -> AppSecretsArgs:
+    """The app's secrets: those that are set, those to draw, or those that the operator fetches.
+
+    Args:
+        settings: The stack's settings.
+        stack: Its name.
+        namespace: Its namespace.
+        keep_in: Where the stack writes what the operator fetches; None when others do.
+    """
+    if settings.secrets.delivery is not Delivery.EXTERNAL_SECRETS or settings.secrets.store is None:
+        # A changed secret of the app must not restart the stores, and with them what an ephemeral one holds.
+        own = [DATABASE_PASSWORD, REDIS_PASSWORD]
+        return {**_written(settings), "namespace": namespace, "own_secret": own, "labels": labels(settings, stack)}
+    store = settings.secrets.store
+    fetched: AppSecretsArgs = {
+        "namespace": namespace,
+        "delivery": SecretDelivery.EXTERNAL_SECRETS,
+        "external_store": {"name": store.name, "kind": store.kind},
+        "external_prefix": f"{store.prefix}/{stack}/",
+        "labels": labels(settings, stack),
+    }
+    if settings.secrets.generate and keep_in is not None:
+        return {**_written(settings), **fetched, "keep_in": keep_in}
+    return {**fetched, "external_keys": [*_KEYS, *map(key_of, settings.secrets.variables)]}
+
+
+def _written(settings: Settings) -> _Written:
+    """The values that are set, and which others are to be drawn."""
+    given = dict(zip(_KEYS, (settings.database_password, settings.redis_password, settings.jwt_secret), strict=True))
     drawn: list[GeneratedSecret] = [
         {"key": key, "length": _GENERATED_LENGTH} for key, value in given.items() if value is None
     ]
     values = {key: value.get_secret_value() for key, value in given.items() if value is not None}
     values |= {key_of(variable): value for variable, value in values_of(settings).items()}
-    return {
-        "namespace": namespace,
-        "values": {key: pulumi.Output.secret(value) for key, value in values.items()},
-        "generate": drawn,
-        # A changed secret of the app must not restart the stores, and with them what an ephemeral one holds.
-        "own_secret": [DATABASE_PASSWORD, REDIS_PASSWORD],
-        "labels": labels(settings, stack),
-    }
+    return {"values": {key: pulumi.Output.secret(value) for key, value in values.items()}, "generate": drawn}
 
 
-def postgres(settings: Settings, stack: str, namespace: pulumi.Input[str], app_secrets: AppSecrets) -> PostgresArgs:
+def postgres(
+    settings: Settings,
+    stack: str,
+    namespace: pulumi.Input[str],
+    app_secrets: AppSecrets,
+    managed: ManagedPostgres | None = None,
+) -> PostgresArgs:
     """The database, wherever it is."""
     wanted = settings.postgres
     args: PostgresArgs = {
@@ -105,6 +137,9 @@ def postgres(settings: Settings, stack: str, namespace: pulumi.Input[str], app_s
     }
     if wanted.kind is StoreKind.EPHEMERAL:
         args["ephemeral"] = {"image": settings.images.postgres or "", "max_connections": wanted.max_connections}
+        return args
+    if managed is not None:
+        args["managed"] = managed
         return args
     args["external"] = {
         "host": wanted.host or "",
@@ -118,7 +153,13 @@ def postgres(settings: Settings, stack: str, namespace: pulumi.Input[str], app_s
     return args
 
 
-def redis(settings: Settings, stack: str, namespace: pulumi.Input[str], app_secrets: AppSecrets) -> RedisArgs:
+def redis(
+    settings: Settings,
+    stack: str,
+    namespace: pulumi.Input[str],
+    app_secrets: AppSecrets,
+    managed: ManagedRedis | None = None,
+) -> RedisArgs:
     """Queues, cache and pub/sub, wherever they are."""
     wanted = settings.redis
     args: RedisArgs = {
@@ -133,6 +174,8 @@ def redis(settings: Settings, stack: str, namespace: pulumi.Input[str], app_secr
             "max_memory": f"{wanted.max_memory_mb}Mi",
             "resources": {"memory_limit": f"{wanted.max_memory_mb * 2}Mi"},
         }
+    elif managed is not None:
+        args["managed"] = managed
     else:
         args["external"] = {
             "host": wanted.host or "",
@@ -140,6 +183,10 @@ def redis(settings: Settings, stack: str, namespace: pulumi.Input[str], app_secr
             "cidrs": wanted.cidrs,
             "tls": wanted.tls,
         }
+        if wanted.tls:
+            args["external"]["proxy_image"] = settings.images.tls_proxy or ""
+        if wanted.ca:
+            args["external"]["ca_pem"] = wanted.ca
     return args
 
 
@@ -157,11 +204,9 @@ def registry(settings: Settings, stack: str, namespace: pulumi.Input[str]) -> Co
     }
 
 
-def image(settings: Settings, release: Release) -> str:
+def image(settings: Settings, stack: str, release: Release) -> str:
     """The app's image, by digest."""
-    if settings.registry.kind is RegistryKind.CLUSTER:
-        return f"localhost:{settings.registry.node_port}/{_APP_REPOSITORY}@{release.digest}"
-    return f"{settings.image.repository}@{release.digest}"
+    return f"{repository(settings, stack)}@{release.digest}"
 
 
 class Workloads:
@@ -179,7 +224,7 @@ class Workloads:
         self._postgres, self._redis, self._secrets = stores
         self._namespace = namespace
         self._labels = labels(settings, stack)
-        self._image = image(settings, release)
+        self._image = image(settings, stack, release)
 
     def migrations(self) -> MigrationsArgs:
         """The Jobs that gate a release."""
@@ -199,7 +244,7 @@ class Workloads:
             args["seed_command"] = self._settings.seed.command
         return args
 
-    def api(self) -> ApiArgs:
+    def api(self, front_door: FrontDoor | None = None) -> ApiArgs:
         """The HTTP and WebSocket pods."""
         api, app = self._settings.api, self._settings.app
         args: ApiArgs = {
@@ -224,6 +269,8 @@ class Workloads:
             args["replicas"] = api.replicas.min
         else:
             args["autoscaling"] = _autoscaling(api.replicas)
+        if front_door is not None:
+            args["front_door"] = front_door
         if app.port is not None:
             args["port"] = app.port
         if app.cluster_workers is not None:

@@ -9,7 +9,15 @@ from typing import Any, Literal, NotRequired, TypedDict, cast
 
 import pulumi
 from pulumi import Input
-from pxl_components import Endpoint, ExternalEgress, IngressSource, IsolatedNamespaceArgs
+from pxl_components import (
+    ContainerRegistry,
+    ContainerRegistryArgs,
+    Endpoint,
+    ExternalEgress,
+    IngressSource,
+    IsolatedNamespaceArgs,
+    Postgres,
+)
 
 _DNS_PORT = 53
 _DNS_NAMESPACE = "kube-system"
@@ -71,6 +79,16 @@ class Links:
         for source in cast("list[IngressSource]", args.get("ingress_from", [])):
             assert port is not None, f"{name} has callers and no port"
             self._add(f"{name}-from-{source['name']}", ["ingress"], _caller(source), pods, [port])
+
+    def add_postgres(self, postgres: Postgres) -> None:
+        """Adds that of the Job that makes the app's user, where there is one."""
+        if postgres.user_pod_labels is not None:
+            self.add("postgres-user", postgres.user_pod_labels, {"connects_to": [postgres.endpoint]})
+
+    def add_registry(self, registry: ContainerRegistry, args: ContainerRegistryArgs) -> None:
+        """Adds those of a registry, which has pods only within the cluster."""
+        if registry.pod_labels is not None and registry.endpoint is not None:
+            self.add("registry", registry.pod_labels, args.get("cluster", {}), registry.endpoint["port"])
 
     def document(self) -> Document:
         """What the stack puts out."""

@@ -44,6 +44,24 @@ def up(
 
 
 @app.command()
+def rehearse(
+    stack: Annotated[str, typer.Argument(help="A stack of AWS, such as staging or prod.")],
+    folder: Annotated[Path, typer.Option("--app", help="Folder with the app's Dockerfile.")] = CHECKOUT
+    / "examples"
+    / "app",
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of 127.0.0.1 for the app.")] = None,
+) -> None:
+    """Bring a stack of AWS up on this machine, with AWS played by it; its URL goes to standard output."""
+    from local.rehearsal import rehearse as rehearsing  # noqa: PLC0415 (loads what no other command needs)
+
+    state = State.current()
+    with lock.held(state):
+        url = rehearsing.rehearse(state, stack, app=folder.resolve(), port=port)
+    rehearsing.announce(stack, url)
+    sys.stdout.write(url + "\n")
+
+
+@app.command()
 def down(kube_context: ContextOption = None) -> None:
     """Take away everything that `up` made."""
     state = State.current()

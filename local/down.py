@@ -5,6 +5,7 @@ import shutil
 
 from local import engine, node, platform, up
 from local.paths import State
+from local.rehearsal import rehearse
 from operations import deploy
 from operations.console import say, step
 
@@ -24,6 +25,7 @@ def down(state: State, *, context: str | None) -> None:
         return
     with step("ending the node"):
         engine.end_leftovers(state)
+        rehearse.end(state)
         node.down(state)
     for path in state.folder.iterdir() if state.folder.exists() else ():
         if path == state.contexts:

@@ -1,6 +1,6 @@
 """A platform that a stack can be deployed to: where its API server is, and which images it has."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -42,15 +42,20 @@ class Platform:
         return added
 
 
-def embedded(state: State, port: int | None) -> Platform:
+def embedded(state: State, port: int | None, dns_rules: Sequence[str] = ()) -> Platform:
     """The node of this checkout, started if need be, with its images and its DNS.
+
+    Args:
+        state: The state folder.
+        port: The port of 127.0.0.1 for the app.
+        dns_rules: Further lines of the DNS server's configuration.
 
     Raises:
         Problem: The machine cannot carry it, or a part of it does not come up.
     """
     running = node.up(state, app_port=port)
     ready = images.ensure(running, state)
-    node.install_addons(running, ready)
+    node.install_addons(running, ready, dns_rules)
     return Platform(running.kubeconfig, running.context, ready, running)
 
 

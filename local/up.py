@@ -12,6 +12,7 @@ from local.engine import Engine
 from local.node import host
 from local.paths import CHECKOUT, State, cache_dir
 from local.platform import Platform
+from local.rehearsal import stage
 from operations import deploy
 from operations.console import say, step, warn
 from operations.engine import state as engine_state
@@ -50,7 +51,7 @@ def up(state: State, *, app: Path, port: int | None, context: str | None) -> str
     if context:
         return _on_cluster(state.for_context(context), used, platform.named(context), settings)
     try:
-        return _on_node(state, used, platform.embedded(state, port), settings, app)
+        return _on_node(state, used, platform.embedded(state, port, stage.dns_rules(state)), settings, app)
     except Problem as problem:
         raise disk.named(problem, state.folder, cache_dir()) from problem
 

@@ -1,6 +1,6 @@
 """The API: HTTP and WebSocket on one port, rolled out without a failed request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NotRequired, TypedDict
 
@@ -14,6 +14,7 @@ from pxl_components.deployment import Rollout, deploy
 from pxl_components.drain import Drain
 from pxl_components.endpoints import Endpoint, ExternalEgress, IngressSource, in_cluster, output
 from pxl_components.environment import AppEnvironment
+from pxl_components.front_door import FrontDoor, FrontDoorSpec, ingress
 from pxl_components.labels import Identity
 from pxl_components.links import Links, Pods, declare
 from pxl_components.pods import Container
@@ -73,6 +74,8 @@ class ApiArgs(TypedDict):
     """Opens this port on every node, 30000-32767; default: none."""
     external_traffic_policy: NotRequired[ExternalTrafficPolicy]
     """Only with ``node_port``; default ``Cluster``."""
+    front_door: NotRequired[FrontDoor]
+    """Puts an Application Load Balancer of AWS in front; default: none."""
     sticky: NotRequired[bool]
     """Sends a client address to the same pod for three hours, for WebSocket state held in memory; default false."""
     pull_secrets: NotRequired[list[str]]
@@ -97,7 +100,7 @@ class Api(pulumi.ComponentResource):
     deployment_name: pulumi.Output[str]
     """Name of the Deployment."""
     url: pulumi.Output[str]
-    """Where it answers within the cluster."""
+    """Where it answers: at its front door, or without one within the cluster."""
     pod_labels: dict[str, str]
     """The labels that select its pods."""
 
@@ -121,6 +124,20 @@ class Api(pulumi.ComponentResource):
         self.deployment_name = deployment.metadata.apply(lambda metadata: str(metadata.name))
         self.endpoint = spec.endpoint()
         self.url = pulumi.Output.concat("http://", self.endpoint["host"], ":", str(spec.probes.port))
+        if spec.front_door is not None:
+            ingress(
+                self,
+                name,
+                app.identity,
+                app.namespace,
+                spec.front_door,
+                service=self.service_name,
+                port=spec.probes.port,
+                health_path=spec.probes.readiness_path or "/",
+                drain=spec.drain,
+                sticky=spec.sticky,
+            )
+            self.url = pulumi.Output.from_input(f"https://{spec.front_door.hostname}")
         self.pod_labels = app.identity.selector
         self.register_outputs(
             {
@@ -168,6 +185,7 @@ class _Spec:
     node_port: int | None
     traffic_policy: ExternalTrafficPolicy
     sticky: bool
+    front_door: FrontDoorSpec | None
 
     @staticmethod
     def read(name: str, args: ApiArgs) -> "_Spec":
@@ -179,6 +197,7 @@ class _Spec:
         port = given.integer("port", contract.port, 1024, 65535)
         node_port = given.optional_integer("node_port", 30000, 32767)
         _refuse_unreachable(given, node_port, links)
+        door = given.group("front_door", FrontDoor)
         return _Spec(
             app=app,
             probes=ProbeSpec.read(given, port, contract.readiness_path),
@@ -190,10 +209,13 @@ class _Spec:
             node_port=node_port,
             traffic_policy=given.choice("external_traffic_policy", ExternalTrafficPolicy.CLUSTER),
             sticky=given.boolean("sticky"),
+            front_door=None if door is None else FrontDoorSpec.read(door),
         )
 
     def container(self, parent: pulumi.Resource, name: str) -> Container:
         process = self.app.process(port=self.probes.port, drain=self.drain, workers=self.cluster_workers)
+        if self.front_door is not None:
+            process = replace(process, keep_alive_milliseconds=self.front_door.keep_alive_milliseconds)
         return app_container(parent, name, self.app, process, probes=self.probes.probes(), drain=self.drain)
 
     def endpoint(self) -> Endpoint:

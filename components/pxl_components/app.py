@@ -140,6 +140,7 @@ def app_container(
         drain=drain,
         mounts=_mounts(parent, name, spec),
         working_dir=spec.working_dir,
+        sidecars=[] if spec.environment.redis_proxy is None else [spec.environment.redis_proxy.container()],
         skips=skips or {},
     )
 

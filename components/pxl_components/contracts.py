@@ -41,6 +41,7 @@ COMMON: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "nodeEnv": ("NODE_ENV",),
         "gracefulTimeout": ("GRACEFUL_TIMEOUT_MS",),
+        "keepAliveTimeout": ("KEEP_ALIVE_TIMEOUT_MS",),
         "imageDigest": ("IMAGE_DIGEST",),
         "podName": ("POD_NAME",),
         "name": ("PXL_NAME",),

@@ -25,7 +25,7 @@ class Endpoint(TypedDict):
     """The namespace of the target's pods; needed with ``pod_labels``."""
     pod_labels: NotRequired[dict[str, str]]
     """The labels that select the target's pods. Exactly one of ``pod_labels`` and ``cidrs`` is given."""
-    cidrs: NotRequired[list[str]]
+    cidrs: NotRequired[Input[list[str]]]
     """The address ranges of a target outside the cluster, such as ``10.0.16.0/20``."""
 
 
@@ -63,7 +63,7 @@ class Target:
     port: int
     namespace: Input[str] | None
     pod_labels: dict[str, str] | None
-    cidrs: list[str]
+    cidrs: Input[list[str]]
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,22 @@ def read_cidrs(args: Arguments, key: str) -> list[str]:
     return [_cidr(args, key, item) for item in ranges]
 
 
+def read_cidrs_input(args: Arguments, key: str) -> Input[list[str]]:
+    """Address ranges now or later, checked as soon as they are known."""
+    value = args.values.get(key)
+    if not isinstance(value, pulumi.Output):
+        return read_cidrs(args, key)
+    later = cast("pulumi.Output[object]", value)
+
+    def check(known: object) -> list[str]:
+        items = cast("list[object]", known) if isinstance(known, list) else []
+        if not items:
+            raise args.error(key, None, "is empty or not a list", "name at least one range, such as 203.0.113.0/24")
+        return [_cidr(args, key, str(item)) for item in items]
+
+    return later.apply(check)
+
+
 def _cidr(args: Arguments, key: str, text: str) -> str:
     try:
         return str(ipaddress.ip_network(text))
@@ -196,7 +212,7 @@ def _target(group: Arguments) -> Target:
         raise group.error("namespace", None, "is missing", "name the namespace of the pods in pod_labels")
     namespace = group.text_input("namespace") if group.has("namespace") else None
     name, port = group.dns_label("name", ""), group.integer("port", 0, 1, 65535)
-    return Target(name, port, namespace, labels, read_cidrs(group, "cidrs"))
+    return Target(name, port, namespace, labels, read_cidrs_input(group, "cidrs"))
 
 
 def _late_target(args: Arguments, known: object, where: str) -> Target:

@@ -11,6 +11,7 @@ from pulumi_kubernetes.core.v1 import EnvVarArgsDict
 
 from pxl_components.contracts import CONCEPTS, CONTRACTS, Contract, EnvironmentContract
 from pxl_components.secrets import SecretKeyRef
+from pxl_components.tls_proxy import LOOPBACK, ProxySpec, TlsProxy
 from pxl_components.validation import Arguments, on_known
 
 CA_FOLDER = "/etc/pxl/postgres-ca"
@@ -48,6 +49,8 @@ class RedisConnection(TypedDict):
     """TCP port."""
     password_secret: SecretKeyRef
     """Where the password is."""
+    tls_proxy: NotRequired[TlsProxy]
+    """Speaks TLS with the server for the app, which then connects to it; default: the app connects to the server."""
 
 
 class AppEnvironment(TypedDict):
@@ -87,6 +90,7 @@ class Process:
         graceful_milliseconds: How long it may take to close; None for a process that ends by itself.
         cluster_workers: Processes in the framework's cluster mode; None for a single process.
         queue_concurrency: Jobs at a time; None leaves it to the app.
+        keep_alive_milliseconds: How long it keeps a silent connection; None leaves it to the app.
     """
 
     digest: str
@@ -94,6 +98,7 @@ class Process:
     graceful_milliseconds: int | None = None
     cluster_workers: int | None = None
     queue_concurrency: int | None = None
+    keep_alive_milliseconds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,7 @@ class EnvironmentSpec:
     values: dict[str, Input[str]]
     secrets: dict[str, SecretKeyRef]
     ca_config_map: Input[str] | None
+    redis_proxy: ProxySpec | None
 
     @property
     def contract(self) -> Contract:
@@ -125,7 +131,8 @@ class EnvironmentSpec:
         given = args.group_or_empty("environment", AppEnvironment)
         kind = given.choice("contract", EnvironmentContract.BOTH)
         plain, concealed = _shared(given)
-        ca_config_map = _stores(given, plain, concealed)
+        ca_config_map = _database(given, plain, concealed)
+        redis_proxy = _redis(given, plain, concealed)
         spec = EnvironmentSpec(
             kind=kind,
             names={**CONTRACTS[kind].names, **_renamed(given)},
@@ -136,6 +143,7 @@ class EnvironmentSpec:
                 name: _secret_ref(given, f"secrets.{name}", value) for name, value in _variables(given, "secrets")
             },
             ca_config_map=ca_config_map,
+            redis_proxy=redis_proxy,
         )
         _refuse_two_values(given, spec)
         return spec
@@ -163,7 +171,11 @@ def from_secret(name: str, ref: SecretKeyRef) -> EnvVarArgsDict:
 def connection_output(connection: DatabaseConnection | RedisConnection) -> dict[str, object]:
     """A connection as the engine records it: with the names of the schema."""
     names = {"password_secret": "passwordSecret", "ssl_mode": "sslMode", "ca_config_map": "caConfigMap"}
-    return {names.get(key, key): value for key, value in connection.items()}
+    known = {names.get(key, key): value for key, value in connection.items() if key != "tls_proxy"}
+    if "tls_proxy" in connection:
+        proxy = connection["tls_proxy"]
+        known["tlsProxy"] = {"image": proxy["image"], "configMap": proxy["config_map"], "port": proxy.get("port", 6379)}
+    return known
 
 
 def read_secret_ref(args: Arguments, key: str) -> SecretKeyRef:
@@ -188,6 +200,8 @@ def _told(process: Process) -> dict[str, str]:
         told |= {"clusterEnabled": "true", "clusterWorkers": process.cluster_workers}
     if process.queue_concurrency is not None:
         told["queueConcurrency"] = process.queue_concurrency
+    if process.keep_alive_milliseconds is not None:
+        told["keepAliveTimeout"] = process.keep_alive_milliseconds
     return {concept: str(value) for concept, value in told.items()}
 
 
@@ -204,25 +218,35 @@ def _shared(given: Arguments) -> tuple[dict[str, Input[str]], dict[str, SecretKe
     return plain, concealed
 
 
-def _stores(given: Arguments, plain: dict[str, Input[str]], concealed: dict[str, SecretKeyRef]) -> Input[str] | None:
-    """Adds what the connections say; the ConfigMap of the database's CA comes back."""
+def _database(given: Arguments, plain: dict[str, Input[str]], concealed: dict[str, SecretKeyRef]) -> Input[str] | None:
+    """Adds what the connection says; the ConfigMap of the database's CA comes back."""
     database = given.group("database", DatabaseConnection)
-    if database is not None:
-        plain |= {"dbHost": database.text_input("host"), "dbPort": _port(database)}
-        plain |= {"dbName": database.text_input("database"), "dbUsername": database.text_input("username")}
-        concealed["dbPassword"] = read_secret_ref(database, "password_secret")
-    redis = given.group("redis", RedisConnection)
-    if redis is not None:
-        plain |= {"redisHost": redis.text_input("host"), "redisPort": _port(redis)}
-        concealed["redisPassword"] = read_secret_ref(redis, "password_secret")
     if database is None:
         return None
+    plain |= {"dbHost": database.text_input("host"), "dbPort": _port(database)}
+    plain |= {"dbName": database.text_input("database"), "dbUsername": database.text_input("username")}
+    concealed["dbPassword"] = read_secret_ref(database, "password_secret")
     if database.has("ssl_mode"):
         plain["dbSslMode"] = database.text("ssl_mode")
     if not database.has("ca_config_map"):
         return None
     plain["caFile"] = CA_FILE
     return database.text_input("ca_config_map")
+
+
+def _redis(given: Arguments, plain: dict[str, Input[str]], concealed: dict[str, SecretKeyRef]) -> ProxySpec | None:
+    """Adds what the connection says; the proxy that the app connects to instead comes back."""
+    redis = given.group("redis", RedisConnection)
+    if redis is None:
+        return None
+    concealed["redisPassword"] = read_secret_ref(redis, "password_secret")
+    proxy = redis.group("tls_proxy", TlsProxy)
+    if proxy is None:
+        plain |= {"redisHost": redis.text_input("host"), "redisPort": _port(redis)}
+        return None
+    spec = ProxySpec.read(proxy)
+    plain |= {"redisHost": LOOPBACK, "redisPort": str(spec.port)}
+    return spec
 
 
 def _port(connection: Arguments) -> Input[str]:

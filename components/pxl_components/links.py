@@ -19,7 +19,7 @@ from pulumi_kubernetes.networking.v1 import (
 
 from pxl_components.endpoints import EgressSpec, SourceSpec, Target, read_external_egress, read_links, read_sources
 from pxl_components.labels import Identity
-from pxl_components.validation import Arguments
+from pxl_components.validation import Arguments, on_known
 
 ANYBODY = "0.0.0.0/0"
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
@@ -120,7 +120,7 @@ def tcp(*ports: int) -> list[NetworkPolicyPortArgsDict]:
 
 
 def egress_policy(
-    pods: dict[str, str], peers: list[NetworkPolicyPeerArgsDict], ports: list[NetworkPolicyPortArgsDict]
+    pods: dict[str, str], peers: Input[list[NetworkPolicyPeerArgsDict]], ports: list[NetworkPolicyPortArgsDict]
 ) -> NetworkPolicySpecArgsDict:
     """Lets the pods out to the peers; no labels means all pods of the namespace."""
     return {
@@ -146,7 +146,7 @@ def _out(pods: Pods, link: Target | pulumi.Output[Target]) -> Input[NetworkPolic
         if target.namespace is not None and target.pod_labels is not None:
             peers = [pods_peer(target.namespace, target.pod_labels)]
         else:
-            peers = cidr_peers(target.cidrs)
+            peers = on_known(target.cidrs, cidr_peers)
         return egress_policy(pods.identity.selector, peers, tcp(target.port))
 
     return spec(link) if isinstance(link, Target) else link.apply(spec)

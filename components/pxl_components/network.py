@@ -37,6 +37,8 @@ class IsolatedNamespaceArgs(TypedDict):
     """The name of the Namespace, a DNS label. It is an API: DNS names contain it."""
     labels: NotRequired[dict[str, str]]
     """Owner labels for every object."""
+    namespace_labels: NotRequired[dict[str, str]]
+    """Labels of the Namespace alone, for controllers that look for them there; default none."""
     pod_security: NotRequired[PodSecurity]
     """The Pod Security level to enforce; default ``restricted``."""
     dns_namespace: NotRequired[str]
@@ -49,6 +51,7 @@ class IsolatedNamespaceArgs(TypedDict):
 class _Spec:
     namespace_name: str
     owner: dict[str, str]
+    own_labels: dict[str, str]
     pod_security: PodSecurity
     dns_namespace: str
     dns_cidrs: list[str]
@@ -59,6 +62,7 @@ class _Spec:
         return _Spec(
             namespace_name=given.dns_label("namespace_name", ""),
             owner=given.labels(),
+            own_labels=given.labels("namespace_labels"),
             pod_security=given.choice("pod_security", PodSecurity.RESTRICTED),
             dns_namespace=given.dns_label("dns_namespace", "kube-system"),
             dns_cidrs=read_cidrs(given, "dns_cidrs"),
@@ -91,7 +95,7 @@ class IsolatedNamespace(pulumi.ComponentResource):
         metadata = identity.metadata(name=spec.namespace_name)
         level = spec.pod_security.value
         modes = {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "audit", "warn")}
-        metadata["labels"] = {**identity.labels, **modes}
+        metadata["labels"] = {**spec.own_labels, **identity.labels, **modes}
         opts = pulumi.ResourceOptions(parent=self)
         return kubernetes.core.v1.Namespace(f"{name}-namespace", metadata=metadata, opts=opts)
 

@@ -10,6 +10,9 @@ from pulumi.provider.experimental.analyzer import PropertyDefinition
 from pulumi.provider.experimental.component import ComponentProvider
 
 from pxl_components.api import Api
+from pxl_components.backups import Backups
+from pxl_components.encryption import EncryptionKey
+from pxl_components.front_door import Certificate
 from pxl_components.migrations import Migrations
 from pxl_components.network import IsolatedNamespace
 from pxl_components.postgres import Postgres
@@ -23,7 +26,10 @@ VERSION = "0.1.0"
 COMPONENTS: list[type[pulumi.ComponentResource]] = [
     Api,
     AppSecrets,
+    Backups,
+    Certificate,
     ContainerRegistry,
+    EncryptionKey,
     IsolatedNamespace,
     Migrations,
     Postgres,

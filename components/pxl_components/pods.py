@@ -51,9 +51,14 @@ def config_file(name: str, config_map: Input[str], path: str, key: str) -> Mount
     return Mount({"name": name, "config_map": {"name": config_map}}, path, sub_path=key, read_only=True)
 
 
+def config_folder(name: str, config_map: Input[str], path: str) -> Mount:
+    """All keys of a ConfigMap as read-only files of a folder."""
+    return Mount({"name": name, "config_map": {"name": config_map}}, path, read_only=True)
+
+
 @dataclass(frozen=True)
 class Container:
-    """The one container of a pod.
+    """A container, and what runs beside it.
 
     Attributes:
         name: Its name within the pod.
@@ -68,6 +73,8 @@ class Container:
         drain: How it ends; None for Kubernetes' own 30 s.
         mounts: Its volumes.
         working_dir: Where its process starts; None keeps the image's.
+        port_name: Name of the port, for who has more than one in a pod.
+        sidecars: What starts before it and ends after it.
     """
 
     name: str
@@ -82,11 +89,13 @@ class Container:
     drain: Drain | None = None
     mounts: Sequence[Mount] = ()
     working_dir: str | None = None
+    port_name: str = "tcp"
+    sidecars: "Sequence[Container]" = ()
     skips: dict[str, str] = field(default_factory=dict[str, str])
 
 
 def pod_spec(container: Container, account: Input[str]) -> PodSpecArgsDict:
-    """A pod of one container that Pod Security ``restricted`` admits.
+    """A pod of one container and its sidecars that Pod Security ``restricted`` admits.
 
     Args:
         container: What runs in it.
@@ -99,8 +108,16 @@ def pod_spec(container: Container, account: Input[str]) -> PodSpecArgsDict:
         "enable_service_links": False,
         "security_context": _pod_security(container.user),
         "containers": [_container(container)],
-        "volumes": [mount.volume for mount in container.mounts if not isinstance(mount.volume, str)],
+        "volumes": [
+            mount.volume
+            for each in (container, *container.sidecars)
+            for mount in each.mounts
+            if not isinstance(mount.volume, str)
+        ],
     }
+    if container.sidecars:
+        # A native sidecar: it outlives the container, and a Job does not wait for it.
+        spec["init_containers"] = [{**_container(each), "restart_policy": "Always"} for each in container.sidecars]
     if container.drain is not None:
         spec["termination_grace_period_seconds"] = container.drain.termination_grace_seconds
     return spec
@@ -182,7 +199,7 @@ def _container(container: Container) -> ContainerArgsDict:
     if container.arguments is not None:
         spec["args"] = list(container.arguments)
     if container.port is not None:
-        spec["ports"] = [{"name": "tcp", "container_port": container.port, "protocol": "TCP"}]
+        spec["ports"] = [{"name": container.port_name, "container_port": container.port, "protocol": "TCP"}]
     if container.working_dir is not None:
         spec["working_dir"] = container.working_dir
     if container.drain is not None and container.drain.pre_stop_seconds:

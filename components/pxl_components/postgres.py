@@ -1,20 +1,23 @@
-"""Postgres: ephemeral in the cluster, or one that exists already. The outputs are the same."""
+"""Postgres: ephemeral in the cluster, one that exists already, or managed by AWS. The outputs are the same."""
 
 import re
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
 import pulumi
+import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 from pulumi import Input
 from pulumi_kubernetes.core.v1 import PersistentVolumeClaimArgsDict
 
+from pxl_components.database_user import Admin, Database, make_user, user_identity
 from pxl_components.endpoints import Endpoint, in_cluster, output, read_cidrs
 from pxl_components.environment import CA_KEY, DatabaseConnection, connection_output, from_secret
 from pxl_components.images import ImageReference
 from pxl_components.labels import Identity
+from pxl_components.managed_postgres import AdminStore, ManagedPostgres, ManagedSpec, instance
 from pxl_components.pods import Container, claimed, scratch
-from pxl_components.secrets import SecretKeyRef
+from pxl_components.secrets import STORE_FORM, STORE_KIND, SecretKeyRef
 from pxl_components.stores import Password, Server, exec_probes, serve, with_room_for
 from pxl_components.validation import Arguments
 from pxl_components.workload import Resources, ResourceSpec, read_quantity
@@ -64,9 +67,11 @@ class PostgresArgs(TypedDict):
     namespace: Input[str]
     """The namespace of the clients, and of the server if it is ephemeral."""
     ephemeral: NotRequired[EphemeralPostgres]
-    """Run one in the cluster. Exactly one of ``ephemeral`` and ``external`` is given."""
+    """Run one in the cluster. Exactly one of ``ephemeral``, ``external`` and ``managed`` is given."""
     external: NotRequired[ExternalPostgres]
     """Use one that exists."""
+    managed: NotRequired[ManagedPostgres]
+    """Have one of Amazon RDS."""
     database: NotRequired[str]
     """Name of the database; default ``pxl``."""
     username: NotRequired[str]
@@ -82,7 +87,7 @@ class PostgresArgs(TypedDict):
 
 
 class Postgres(pulumi.ComponentResource):
-    """A Postgres database for the app; ephemeral or external, with the same outputs."""
+    """A Postgres database for the app; ephemeral, external or managed, with the same outputs."""
 
     endpoint: Endpoint
     """What ``connects_to`` takes."""
@@ -100,22 +105,38 @@ class Postgres(pulumi.ComponentResource):
     """Name of the Secret that holds the password."""
     max_connections: pulumi.Output[int]
     """Connections that the server accepts."""
+    instance_arn: pulumi.Output[str] | None
+    """ARN of the RDS instance; none of any other."""
+    subnet_group_name: pulumi.Output[str] | None
+    """Name of its subnet group."""
+    user_pod_labels: dict[str, str] | None
+    """The labels that select the pods of the Job that makes the app's user; none where nobody has to."""
 
     def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Checks the args and declares everything; ``ArgumentError`` before anything is declared."""
         spec = _Spec.read(name, args)
         super().__init__("pxl:index:Postgres", name, {}, opts)
         password = spec.password.deliver(self, name, spec.identity, spec.namespace)
-        self.endpoint = self._server(name, spec, password) if spec.external is None else spec.external.endpoint(name)
+        authority = None if spec.ca_pem is None else self._authority(name, spec, spec.ca_pem)
+        self.instance_arn = self.subnet_group_name = None
+        if spec.managed is not None:
+            server = instance(self, name, spec.database, spec.managed.server)
+            self.instance_arn, self.subnet_group_name = server.arn, server.db_subnet_group_name
+            self.endpoint = spec.managed.endpoint(self, name, spec, made=server, password=password, authority=authority)
+        elif spec.external is not None:
+            self.endpoint = spec.external.endpoint(name)
+        else:
+            self.endpoint = self._server(name, spec, password)
         self.connection = spec.connection(self.endpoint, password)
-        if spec.external is not None and spec.external.ca_pem is not None:
-            self.connection["ca_config_map"] = self._authority(name, spec, spec.external.ca_pem)
+        if authority is not None:
+            self.connection["ca_config_map"] = authority
         self.host = pulumi.Output.from_input(self.endpoint["host"])
         self.port = pulumi.Output.from_input(self.endpoint["port"])
         self.database = pulumi.Output.from_input(spec.database)
         self.username = pulumi.Output.from_input(spec.username)
         self.secret_name = pulumi.Output.from_input(password["name"])
         self.max_connections = pulumi.Output.from_input(spec.max_connections)
+        self.user_pod_labels = None if spec.managed is None else user_identity(name, spec.identity.owner).selector
         self.register_outputs(
             {
                 "endpoint": output(self.endpoint),
@@ -126,6 +147,9 @@ class Postgres(pulumi.ComponentResource):
                 "username": self.username,
                 "secretName": self.secret_name,
                 "maxConnections": self.max_connections,
+                "instanceArn": self.instance_arn,
+                "subnetGroupName": self.subnet_group_name,
+                "userPodLabels": self.user_pod_labels,
             }
         )
 
@@ -157,7 +181,6 @@ class _External:
     port: int
     cidrs: list[str]
     tls: bool
-    ca_pem: Input[str] | None
 
     @staticmethod
     def read(given: Arguments) -> "_External":
@@ -169,11 +192,57 @@ class _External:
             port=given.integer("port", _PORT, 1, 65535),
             cidrs=read_cidrs(given, "cidrs"),
             tls=tls,
-            ca_pem=given.text_input("ca_pem") if given.has("ca_pem") else None,
         )
 
     def endpoint(self, name: str) -> Endpoint:
         return {"name": name, "host": self.host, "port": self.port, "cidrs": self.cidrs}
+
+
+@dataclass(frozen=True)
+class _Managed:
+    server: ManagedSpec
+    psql_image: ImageReference
+    store_name: str
+    store_kind: str
+    password_version: Input[str]
+
+    @staticmethod
+    def read(given: Arguments) -> "_Managed":
+        store = given.group_or_empty("admin_store", AdminStore)
+        return _Managed(
+            server=ManagedSpec.read(given),
+            psql_image=given.image("psql_image"),
+            store_name=store.dns_label("name", ""),
+            store_kind=store.text("kind", "ClusterSecretStore", STORE_KIND, STORE_FORM),
+            password_version=given.text_input("password_version") if given.has("password_version") else "1",
+        )
+
+    def endpoint(
+        self,
+        parent: pulumi.Resource,
+        name: str,
+        spec: "_Spec",
+        *,
+        made: aws.rds.Instance,
+        password: SecretKeyRef,
+        authority: Input[str] | None,
+    ) -> Endpoint:
+        """Declares the app's user in the instance; whoever uses the endpoint's host waits for both."""
+        secret = made.master_user_secrets.apply(lambda secrets: str(secrets[0].secret_arn))
+        user = make_user(
+            parent,
+            name,
+            namespace=spec.namespace,
+            owner=spec.identity.owner,
+            image=self.psql_image,
+            database=Database(
+                made.address, _PORT, self.server.subnet_cidrs, spec.database, spec.username, password, authority
+            ),
+            admin=Admin(secret, self.store_name, self.store_kind),
+            version=self.password_version,
+        )
+        host = pulumi.Output.all(made.address, user.urn).apply(lambda known: str(known[0]))
+        return {"name": name, "host": host, "port": _PORT, "cidrs": self.server.subnet_cidrs}
 
 
 @dataclass(frozen=True)
@@ -205,6 +274,8 @@ class _Spec:
     namespace: Input[str]
     ephemeral: _Ephemeral | None
     external: _External | None
+    managed: _Managed | None
+    ca_pem: Input[str] | None
     database: str
     username: str
     password: Password
@@ -214,19 +285,22 @@ class _Spec:
     @staticmethod
     def read(name: str, args: PostgresArgs) -> "_Spec":
         given = Arguments.of("Postgres", name, args, PostgresArgs)
-        given.exactly_one("ephemeral", "external")
+        given.exactly_one_of("ephemeral", "external", "managed")
         ephemeral, external = given.group("ephemeral", EphemeralPostgres), given.group("external", ExternalPostgres)
-        kind = ephemeral or external or given
+        managed = given.group("managed", ManagedPostgres)
+        kind = ephemeral or external or managed or given
         return _Spec(
             identity=Identity("postgres", name, "database", given.labels()),
             namespace=given.text_input("namespace"),
             ephemeral=None if ephemeral is None else _Ephemeral.read(ephemeral),
             external=None if external is None else _External.read(external),
+            managed=None if managed is None else _Managed.read(managed),
+            ca_pem=kind.text_input("ca_pem") if kind.has("ca_pem") else None,
             database=given.text("database", "pxl", _IDENTIFIER, _IDENTIFIER_FORM),
             username=given.text("username", "pxl", _IDENTIFIER, _IDENTIFIER_FORM),
             password=Password.read(given),
             service_name=given.dns_label("service_name", name),
-            max_connections=kind.integer("max_connections", 100, 10, 10000),
+            max_connections=kind.integer("max_connections", 200 if managed else 100, 10, 10000),
         )
 
     def connection(self, endpoint: Endpoint, password: SecretKeyRef) -> DatabaseConnection:
@@ -237,7 +311,7 @@ class _Spec:
             "username": self.username,
             "password_secret": password,
         }
-        if self.external is not None and self.external.tls:
+        if self.managed is not None or (self.external is not None and self.external.tls):
             # Not "require": to libpq, and to the next major version of pg, that encrypts without verifying.
             connection["ssl_mode"] = "verify-full"
         return connection

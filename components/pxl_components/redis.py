@@ -1,4 +1,4 @@
-"""Redis: ephemeral in the cluster, or one that exists already. The outputs are the same."""
+"""Redis: ephemeral in the cluster, one that exists already, or managed by AWS. The outputs are the same."""
 
 import math
 from dataclasses import dataclass
@@ -12,9 +12,11 @@ from pxl_components.endpoints import Endpoint, in_cluster, output, read_cidrs
 from pxl_components.environment import RedisConnection, connection_output, from_secret
 from pxl_components.images import ImageReference
 from pxl_components.labels import Identity
+from pxl_components.managed_redis import ManagedRedis, ManagedSpec, replication_group
 from pxl_components.pods import Container, scratch
 from pxl_components.secrets import SecretKeyRef
 from pxl_components.stores import Password, Server, exec_probes, serve, with_room_for
+from pxl_components.tls_proxy import TlsProxy, configure
 from pxl_components.validation import Arguments
 from pxl_components.workload import Resources, ResourceSpec, read_quantity
 
@@ -47,7 +49,11 @@ class ExternalRedis(TypedDict):
     cidrs: list[str]
     """The address ranges that the host may resolve to: the network policies open exactly these."""
     tls: NotRequired[bool]
-    """Whether the server asks for TLS; default true, which is refused: the app's Redis client cannot speak it."""
+    """Whether the server asks for TLS; default true. The app's client cannot speak it: see ``proxy_image``."""
+    proxy_image: NotRequired[str]
+    """With TLS, required: HAProxy 2.6 or newer, by digest. One beside each process speaks TLS for it."""
+    ca_pem: NotRequired[Input[str]]
+    """With TLS: the authority that signed the server's certificate, as PEM; default: those of ``proxy_image``."""
 
 
 class RedisArgs(TypedDict):
@@ -56,9 +62,11 @@ class RedisArgs(TypedDict):
     namespace: Input[str]
     """The namespace of the clients, and of the server if it is ephemeral."""
     ephemeral: NotRequired[EphemeralRedis]
-    """Run one in the cluster. Exactly one of ``ephemeral`` and ``external`` is given."""
+    """Run one in the cluster. Exactly one of ``ephemeral``, ``external`` and ``managed`` is given."""
     external: NotRequired[ExternalRedis]
     """Use one that exists."""
+    managed: NotRequired[ManagedRedis]
+    """Have one of Amazon ElastiCache."""
     password: NotRequired[Input[str]]
     """The password, kept as a secret. Exactly one of ``password`` and ``password_secret`` is given."""
     password_secret: NotRequired[SecretKeyRef]
@@ -70,7 +78,7 @@ class RedisArgs(TypedDict):
 
 
 class Redis(pulumi.ComponentResource):
-    """A Redis for the app's queues and rooms; ephemeral or external, with the same outputs."""
+    """A Redis for the app's queues and rooms; ephemeral, external or managed, with the same outputs."""
 
     endpoint: Endpoint
     """What ``connects_to`` takes."""
@@ -88,12 +96,17 @@ class Redis(pulumi.ComponentResource):
         spec = _Spec.read(name, args)
         super().__init__("pxl:index:Redis", name, {}, opts)
         password = spec.password.deliver(self, name, spec.identity, spec.namespace)
-        self.endpoint = spec.external or self._server(name, spec, password)
+        if spec.managed is not None:
+            self.endpoint = self._managed(name, spec.managed)
+        else:
+            self.endpoint = spec.external or self._server(name, spec, password)
         self.connection = {
             "host": self.endpoint["host"],
             "port": self.endpoint["port"],
             "password_secret": password,
         }
+        if spec.tls is not None:
+            self.connection["tls_proxy"] = self._proxy(name, spec, spec.tls)
         self.host = pulumi.Output.from_input(self.endpoint["host"])
         self.port = pulumi.Output.from_input(self.endpoint["port"])
         self.secret_name = pulumi.Output.from_input(password["name"])
@@ -106,6 +119,18 @@ class Redis(pulumi.ComponentResource):
                 "secretName": self.secret_name,
             }
         )
+
+    def _managed(self, name: str, spec: ManagedSpec) -> Endpoint:
+        made = replication_group(self, name, spec)
+        host, cidrs = made.primary_endpoint_address.apply(str), spec.subnet_cidrs
+        return {"name": name, "host": host, "port": _PORT, "cidrs": cidrs}
+
+    def _proxy(self, name: str, spec: "_Spec", tls: "_Tls") -> TlsProxy:
+        port = self.endpoint["port"]
+        config = configure(
+            self, name, spec.identity, spec.namespace, host=self.endpoint["host"], port=port, ca_pem=tls.ca_pem
+        )
+        return {"image": str(tls.image), "config_map": config, "port": port}
 
     def _server(self, name: str, spec: "_Spec", password: SecretKeyRef) -> Endpoint:
         server = Server(
@@ -143,24 +168,41 @@ class _Ephemeral:
 
 
 @dataclass(frozen=True)
+class _Tls:
+    """Who speaks TLS with the server, and whom it trusts."""
+
+    image: ImageReference
+    ca_pem: Input[str] | None
+
+    @staticmethod
+    def read(given: Arguments) -> "_Tls":
+        return _Tls(given.image("proxy_image"), given.text_input("ca_pem") if given.has("ca_pem") else None)
+
+
+@dataclass(frozen=True)
 class _Spec:
     identity: Identity
     namespace: Input[str]
     ephemeral: _Ephemeral | None
     external: Endpoint | None
+    managed: ManagedSpec | None
+    tls: _Tls | None
     password: Password
     service_name: str
 
     @staticmethod
     def read(name: str, args: RedisArgs) -> "_Spec":
         given = Arguments.of("Redis", name, args, RedisArgs)
-        given.exactly_one("ephemeral", "external")
+        given.exactly_one_of("ephemeral", "external", "managed")
         ephemeral, external = given.group("ephemeral", EphemeralRedis), given.group("external", ExternalRedis)
+        managed = given.group("managed", ManagedRedis)
         return _Spec(
             identity=Identity("redis", name, "redis", given.labels()),
             namespace=given.text_input("namespace"),
             ephemeral=None if ephemeral is None else _Ephemeral.read(ephemeral),
             external=None if external is None else _read_external(external, name),
+            managed=None if managed is None else ManagedSpec.read(managed),
+            tls=_read_tls(external, managed),
             password=Password.read(given),
             service_name=given.dns_label("service_name", name),
         )
@@ -194,9 +236,23 @@ class _Spec:
 
 
 def _read_external(given: Arguments, name: str) -> Endpoint:
-    if given.boolean("tls", True):
-        problem = "cannot work: the app's Redis client takes TLS only from its code, and no sidecar terminates it yet"
-        remedy = "set tls to false, and let the server accept plain connections (transit encryption preferred)"
-        raise given.error("tls", True, problem, remedy)
-    port = given.integer("port", _PORT, 1, 65535)
+    port = given.integer("port", _PORT, 1024, 65535)
     return {"name": name, "host": given.text_input("host"), "port": port, "cidrs": read_cidrs(given, "cidrs")}
+
+
+def _read_tls(external: Arguments | None, managed: Arguments | None) -> _Tls | None:
+    if managed is not None:
+        return _Tls.read(managed)
+    if external is None:
+        return None
+    if external.boolean("tls", True):
+        if not external.has("proxy_image"):
+            problem = "is missing: the app's Redis client takes TLS only from its code"
+            raise external.error(
+                "proxy_image", None, problem, "give an image of HAProxy by digest, or set tls to false"
+            )
+        return _Tls.read(external)
+    for key in ("proxy_image", "ca_pem"):
+        if external.has(key):
+            raise external.error(key, None, "has no use with tls false", "remove it, or set tls to true")
+    return None

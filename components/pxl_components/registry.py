@@ -1,4 +1,4 @@
-"""A container registry inside the cluster, for development without one outside."""
+"""Where the app's images are pushed: a registry inside the cluster for development, or a repository of Amazon ECR."""
 
 import json
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from pxl_components.endpoints import Endpoint, IngressSource, in_cluster, output
 from pxl_components.images import ImageReference
 from pxl_components.labels import Identity
 from pxl_components.links import Links, Pods, declare
+from pxl_components.managed_registry import ManagedRegistry, RepositorySpec, repository
 from pxl_components.pods import Container, config_file, scratch
 from pxl_components.stores import Server, serve, with_room_for
 from pxl_components.validation import Arguments
@@ -49,10 +50,12 @@ class ClusterRegistry(TypedDict):
 class ContainerRegistryArgs(TypedDict):
     """Arguments of ``ContainerRegistry``."""
 
-    namespace: Input[str]
-    """The namespace of the registry."""
-    cluster: ClusterRegistry
-    """Run it in the cluster."""
+    namespace: NotRequired[Input[str]]
+    """The namespace of the registry; required with ``cluster``."""
+    cluster: NotRequired[ClusterRegistry]
+    """Run it in the cluster. Exactly one of ``cluster`` and ``managed`` is given."""
+    managed: NotRequired[ManagedRegistry]
+    """Have a repository of Amazon ECR."""
     service_name: NotRequired[str]
     """Name of the Service, a DNS label; default: the component's name. It is an API."""
     labels: NotRequired[dict[str, str]]
@@ -63,16 +66,34 @@ class ContainerRegistry(pulumi.ComponentResource):
     """A registry for the app's images."""
 
     repository_prefix: pulumi.Output[str]
-    """What comes before a repository's name in an image reference: ``localhost:30500``."""
-    endpoint: Endpoint
-    """What ``connects_to`` takes."""
-    pod_labels: dict[str, str]
-    """The labels that select its pod."""
+    """What comes before a repository's name in an image reference: ``localhost:30500``; of ECR, the repository."""
+    endpoint: Endpoint | None
+    """What ``connects_to`` takes; none outside the cluster."""
+    pod_labels: dict[str, str] | None
+    """The labels that select its pod; none outside the cluster."""
 
     def __init__(self, name: str, args: ContainerRegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Checks the args and declares everything; ``ArgumentError`` before anything is declared."""
-        spec = _Spec.read(name, args)
+        given = Arguments.of("ContainerRegistry", name, args, ContainerRegistryArgs)
+        given.exactly_one("cluster", "managed")
+        managed = given.group("managed", ManagedRegistry)
+        kept = None if managed is None else RepositorySpec.read(managed)
+        spec = _Spec.read(name, given) if kept is None else None
         super().__init__("pxl:index:ContainerRegistry", name, {}, opts)
+        self.endpoint, self.pod_labels = None, None
+        if spec is not None:
+            self._serve(name, spec)
+        elif kept is not None:
+            self.repository_prefix = repository(self, name, kept).repository_url
+        self.register_outputs(
+            {
+                "repositoryPrefix": self.repository_prefix,
+                "endpoint": None if self.endpoint is None else output(self.endpoint),
+                "podLabels": self.pod_labels,
+            }
+        )
+
+    def _serve(self, name: str, spec: "_Spec") -> None:
         policies = declare(self, name, Pods(spec.identity, spec.namespace), spec.links, _PORT)
         server = Server(
             identity=spec.identity,
@@ -86,13 +107,6 @@ class ContainerRegistry(pulumi.ComponentResource):
         self.endpoint = in_cluster(service, spec.namespace, _PORT, spec.identity)
         self.repository_prefix = service.apply(lambda _: f"localhost:{spec.node_port}")
         self.pod_labels = spec.identity.selector
-        self.register_outputs(
-            {
-                "repositoryPrefix": self.repository_prefix,
-                "endpoint": output(self.endpoint),
-                "podLabels": self.pod_labels,
-            }
-        )
 
     def _config(self, name: str, spec: "_Spec") -> pulumi.Output[str]:
         made = kubernetes.core.v1.ConfigMap(
@@ -117,8 +131,9 @@ class _Spec:
     service_name: str
 
     @staticmethod
-    def read(name: str, args: ContainerRegistryArgs) -> "_Spec":
-        given = Arguments.of("ContainerRegistry", name, args, ContainerRegistryArgs)
+    def read(name: str, given: Arguments) -> "_Spec":
+        if not given.has("namespace"):
+            raise given.error("namespace", None, "is missing", "name the namespace that the registry runs in")
         cluster = given.group_or_empty("cluster", ClusterRegistry)
         storage = read_quantity(cluster, "storage_limit", "5Gi")
         return _Spec(

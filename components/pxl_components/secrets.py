@@ -12,17 +12,19 @@ import pulumi_random as random
 from pulumi import Input
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
+from pxl_components.external import external_secret, remote
 from pxl_components.labels import Identity
+from pxl_components.secret_store import KeepIn, KeepSpec, Kept, keep
 from pxl_components.validation import Arguments
 
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?")
-_STORE_KIND = re.compile("ClusterSecretStore|SecretStore")
-_STORE_FORM = "ClusterSecretStore or SecretStore"
+STORE_KIND = re.compile("ClusterSecretStore|SecretStore")
+STORE_FORM = "ClusterSecretStore or SecretStore"
 _INTERVAL = re.compile(r"([0-9]+(h|m|s))+")
-_FETCH_TIMEOUT = "120s"
 _DIRECT_ONLY = ("values", "generate", "own_secret")
-_EXTERNAL_ONLY = ("external_store", "external_keys", "external_prefix", "refresh_interval")
+_EXTERNAL_ONLY = ("external_store", "external_keys", "external_prefix", "refresh_interval", "keep_in")
+VERSION_ANNOTATION = "pxl.dev/secret-versions"
 
 
 class SecretKeyRef(TypedDict):
@@ -40,7 +42,7 @@ class SecretDelivery(Enum):
     DIRECT = "direct"
     """The values are in Pulumi's encrypted state, and the component writes an immutable Secret."""
     EXTERNAL_SECRETS = "external_secrets"
-    """The values are in a secret store, and the External Secrets operator writes the Secret."""
+    """The values are in a secret store, and the External Secrets operator writes the Secret from it."""
 
 
 class GeneratedSecret(TypedDict):
@@ -67,9 +69,9 @@ class AppSecretsArgs(TypedDict):
     namespace: Input[str]
     """The namespace of the Secret."""
     values: NotRequired[dict[str, Input[str]]]
-    """Direct delivery: key to value. Every value is treated as secret."""
+    """Direct delivery, or with ``keep_in``: key to value. Every value is treated as secret."""
     generate: NotRequired[list[GeneratedSecret]]
-    """Direct delivery: secrets to draw at random."""
+    """Direct delivery, or with ``keep_in``: secrets to draw at random."""
     own_secret: NotRequired[list[str]]
     """Direct delivery: keys that get a Secret each, so that pods that read them do not roll when another value changes.
     Such a key is a DNS label. Default: none."""
@@ -78,11 +80,13 @@ class AppSecretsArgs(TypedDict):
     external_store: NotRequired[ExternalStore]
     """External Secrets: the store to read; required there."""
     external_keys: NotRequired[list[str]]
-    """External Secrets: the keys to fetch, at least one. They are the keys of the Secret too."""
+    """External Secrets: the keys to fetch, at least one unless ``keep_in``. They are the keys of the Secret too."""
     external_prefix: NotRequired[str]
     """External Secrets: what comes before each key in the store, such as ``pxl/prod/``; default empty."""
     refresh_interval: NotRequired[str]
     """External Secrets: how often the store is read again; default ``1h``."""
+    keep_in: NotRequired[KeepIn]
+    """External Secrets: writes ``values`` and ``generate`` into Secrets Manager, where the operator reads them."""
     labels: NotRequired[dict[str, str]]
     """Owner labels for every object."""
 
@@ -99,6 +103,8 @@ class AppSecrets(pulumi.ComponentResource):
     """The name of the Secret; not of those in ``own_secret``."""
     keys: list[str]
     """The keys of the Secret, sorted."""
+    version: pulumi.Output[str]
+    """Changes with the values, and tells nothing of them; empty where the component does not keep them."""
 
     def __init__(self, name: str, args: AppSecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Checks the args and declares everything; ``ArgumentError`` before anything is declared."""
@@ -109,6 +115,7 @@ class AppSecrets(pulumi.ComponentResource):
         self._values = {**spec.values, **self._generated(name, spec)}
         self.keys = sorted([*self._values, *spec.external_keys])
         self._own: dict[str, pulumi.Output[str]] = {}
+        self.version = pulumi.Output.from_input("")
         if spec.delivery is SecretDelivery.DIRECT:
             metadata = identity.metadata(spec.namespace)
             shared = {key: value for key, value in self._values.items() if key not in spec.own_secret}
@@ -117,7 +124,7 @@ class AppSecrets(pulumi.ComponentResource):
                 self._own[key] = secret(self, f"{name}-{key}", metadata, {key: self._values[key]})
         else:
             self.secret_name = self._external(name, spec, identity)
-        self.register_outputs({"secretName": self.secret_name, "keys": self.keys})
+        self.register_outputs({"secretName": self.secret_name, "keys": self.keys, "version": self.version})
 
     def ref(self, key: str) -> SecretKeyRef:
         """The reference that a pod's environment takes for one key.
@@ -129,7 +136,7 @@ class AppSecrets(pulumi.ComponentResource):
         return {"name": self._own.get(key, self.secret_name), "key": key}
 
     def value(self, key: str) -> pulumi.Output[str]:
-        """The value of one key as a secret Output; direct delivery only, for other resources of the program.
+        """The value of one key as a secret Output, for other resources of the program.
 
         Raises:
             ValueError: the Secret has no such key, or the value is known only to the external store.
@@ -152,27 +159,27 @@ class AppSecrets(pulumi.ComponentResource):
         return {key: pulumi.Output.secret(password.result) for key, password in drawn.items()}
 
     def _external(self, name: str, spec: "_Spec", identity: Identity) -> pulumi.Output[str]:
-        made = kubernetes.apiextensions.CustomResource(
-            f"{name}-external",
-            api_version="external-secrets.io/v1",
-            kind="ExternalSecret",
-            # Without it, pods would be the first to notice that the store lacks a key.
-            metadata=dict(identity.metadata(spec.namespace, notes={"pulumi.com/waitFor": "condition=Ready"})),
-            spec={
-                "refreshInterval": spec.refresh_interval,
-                "secretStoreRef": {"kind": spec.store_kind, "name": spec.store_name},
-                "target": {"name": name, "creationPolicy": "Owner"},
-                "data": [
-                    {"secretKey": key, "remoteRef": {"key": f"{spec.external_prefix}{key}"}}
-                    for key in spec.external_keys
-                ],
-            },
-            opts=pulumi.ResourceOptions(
-                parent=self, custom_timeouts=pulumi.CustomTimeouts(create=_FETCH_TIMEOUT, update=_FETCH_TIMEOUT)
-            ),
+        kept = self._kept(name, spec)
+        return external_secret(
+            self,
+            name,
+            identity,
+            spec.namespace,
+            store=(spec.store_kind, spec.store_name),
+            keys=[remote(key, f"{spec.external_prefix}{key}") for key in [*spec.external_keys, *sorted(self._values)]],
+            refresh=spec.refresh_interval,
+            target=name,
+            notes={} if kept is None else {VERSION_ANNOTATION: kept.version},
+            after=[] if kept is None else kept.written,
         )
-        # The operator gives the Secret this name; whoever reads it waits for the ExternalSecret.
-        return made.urn.apply(lambda _: name)
+
+    def _kept(self, name: str, spec: "_Spec") -> "Kept | None":
+        """What the component writes into the store itself; None when others do."""
+        if spec.keep_in is None:
+            return None
+        kept = keep(self, name, spec.keep_in, spec.external_prefix, self._values)
+        self.version = kept.version
+        return kept
 
 
 def secret(
@@ -211,13 +218,16 @@ class _Spec:
     external_keys: list[str]
     external_prefix: str
     refresh_interval: str
+    keep_in: KeepSpec | None
 
     @staticmethod
     def read(name: str, args: AppSecretsArgs) -> "_Spec":
         given = Arguments.of("AppSecrets", name, args, AppSecretsArgs)
         delivery = given.choice("delivery", SecretDelivery.DIRECT)
         direct = delivery is SecretDelivery.DIRECT
-        _refuse_strays(given, delivery, _EXTERNAL_ONLY if direct else _DIRECT_ONLY)
+        keeps = given.group("keep_in", KeepIn)
+        strays = _EXTERNAL_ONLY if direct else ("own_secret",) if keeps else _DIRECT_ONLY
+        _refuse_strays(given, delivery, strays)
         store = given.group("external_store", ExternalStore)
         spec = _Spec(
             component=given.component,
@@ -228,10 +238,11 @@ class _Spec:
             generate=_read_generated(given),
             own_secret=_read_own(given),
             store_name="" if store is None else store.dns_label("name", ""),
-            store_kind="" if store is None else store.text("kind", "ClusterSecretStore", _STORE_KIND, _STORE_FORM),
+            store_kind="" if store is None else store.text("kind", "ClusterSecretStore", STORE_KIND, STORE_FORM),
             external_keys=[_key(given, "external_keys", key) for key in given.strings("external_keys", [])],
             external_prefix=given.text("external_prefix"),
             refresh_interval=given.text("refresh_interval", "1h", _INTERVAL, "a duration such as 1h or 15m"),
+            keep_in=None if keeps is None else KeepSpec.read(keeps),
         )
         _refuse_empty(given, spec, direct=direct)
         _refuse_unknown_own(given, spec)
@@ -287,9 +298,10 @@ def _refuse_strays(given: Arguments, delivery: SecretDelivery, strays: tuple[str
 
 
 def _refuse_empty(given: Arguments, spec: _Spec, *, direct: bool) -> None:
-    if direct and not spec.values and not spec.generate:
+    writes = direct or spec.keep_in is not None
+    if writes and not spec.values and not spec.generate:
         raise given.error("values", None, "and generate are empty: the Secret would be too", "name a secret in either")
     if not direct and not spec.store_name:
         raise given.error("external_store", None, "is missing", "name the store that the operator reads")
-    if not direct and not spec.external_keys:
+    if not writes and not spec.external_keys:
         raise given.error("external_keys", None, "is missing or empty", "list the keys to fetch from the store")

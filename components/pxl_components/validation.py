@@ -92,6 +92,14 @@ class Arguments:
         if not self.has(first) and not self.has(second):
             raise self.error(first, None, "is missing", f"give {first} or {second}")
 
+    def exactly_one_of(self, *keys: str) -> None:
+        """Refuses all but exactly one of several arguments."""
+        given = [key for key in keys if self.has(key)]
+        if not given:
+            raise self.error(keys[0], None, "is missing", f"give one of {', '.join(keys)}")
+        if len(given) > 1:
+            raise self.error(given[1], None, f"contradicts {given[0]}", f"give one of {', '.join(keys)}")
+
     def integer(self, key: str, default: int, low: int, high: int) -> int:
         """A whole number within bounds; ``3.0`` counts as 3."""
         return self.whole(key, self.values.get(key, default), low, high)
@@ -222,14 +230,15 @@ class Arguments:
             raise self.error(key, None, "is not a mapping", "write it as name: value")
         return dict(cast("Mapping[str, object]", value))
 
-    def labels(self) -> dict[str, str]:
+    def labels(self, argument: str = "labels") -> dict[str, str]:
         """Owner labels; those that selectors are made of are not the caller's to set."""
         found: dict[str, str] = {}
-        for key, value in self.mapping("labels").items():
+        for key, value in self.mapping(argument).items():
+            where = f"{argument}.{key}"
             if not _LABEL_KEY.fullmatch(key) or not isinstance(value, str) or not _LABEL_VALUE.fullmatch(value):
-                raise self.error(f"labels.{key}", value, "is not a Kubernetes label", "use letters, digits, - _ . only")
+                raise self.error(where, value, "is not a Kubernetes label", "use letters, digits, - _ . only")
             if key.startswith("app.kubernetes.io/"):
-                raise self.error(f"labels.{key}", value, "is set by the component itself", "choose another key")
+                raise self.error(where, value, "is set by the component itself", "choose another key")
             found[key] = value
         return found
 

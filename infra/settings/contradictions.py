@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 from pxl_components.contracts import CONTRACTS, EnvironmentContract
-from pydantic.alias_generators import to_snake
 
 from infra.settings import app_secrets, landing, store_rules
 from infra.settings.contradiction import Contradiction, Rule
@@ -286,15 +285,10 @@ def _platform_images(settings: Settings) -> Iterator[Contradiction]:
         "redis": settings.redis.kind is StoreKind.EPHEMERAL,
         "registry": settings.registry.kind is RegistryKind.CLUSTER,
     }
-    reasons = {name: (f"{name}.kind", f"the stack runs its own {name}") for name, runs in needed.items() if runs}
-    if settings.postgres.kind is StoreKind.MANAGED:
-        reasons["postgres"] = ("postgres.kind", "a Job with its psql makes the app's user")
-    if settings.redis.tls:
-        reasons["tlsProxy"] = ("redis.tls", "a proxy speaks TLS for the app")
-    for name, (other, reason) in reasons.items():
-        if getattr(settings.images, to_snake(name)) is None:
+    for name, runs in needed.items():
+        if runs and getattr(settings.images, name) is None:
             yield Contradiction(
-                (f"images.{name}", other), None, f"is missing, but {reason}",
+                (f"images.{name}", f"{name}.kind"), None, f"is missing, but the stack runs its own {name}",
                 f"'make up' fills it in; elsewhere: pulumi config set --path 'pxl:images.{name}' repository@sha256:...",
             )  # fmt: skip
 

@@ -79,4 +79,17 @@ def _managed_postgres(settings: Settings) -> Iterator[Contradiction]:
         )  # fmt: skip
 
 
-RULES: tuple[Rule, ...] = (_stores, _tls, _managed_postgres)
+def _helpers(settings: Settings) -> Iterator[Contradiction]:
+    images = settings.images
+    if settings.postgres.kind is StoreKind.MANAGED and images.postgres is None:
+        yield _no_image("postgres", "postgres.kind", "a Job makes the app's own user with its psql")
+    if settings.redis.tls and images.tls_proxy is None:
+        yield _no_image("tlsProxy", "redis.tls", "a proxy speaks TLS for the app")
+
+
+def _no_image(name: str, other: str, reason: str) -> Contradiction:
+    remedy = f"pulumi config set --path 'pxl:images.{name}' repository@sha256:..."
+    return Contradiction((f"images.{name}", other), None, f"is missing, but {reason}", remedy)
+
+
+RULES: tuple[Rule, ...] = (_stores, _tls, _managed_postgres, _helpers)

@@ -139,7 +139,7 @@ FORMS = {
     r"^vpc-[0-9a-f]+$": "the id of a VPC, vpc-...",
     r"^subnet-[0-9a-f]+$": "the id of a subnet, subnet-...",
     r"^sg-[0-9a-f]+$": "the id of a security group, sg-...",
-    r"^Z[A-Z0-9]{3,31}$": "the id of a hosted zone of Route 53, Z...",
+    r"^[A-Z0-9]{4,32}$": "the id of a hosted zone of Route 53, Z...",
     r"^db\.[a-z0-9]+\.[a-z0-9]+$": "an instance class of RDS, such as db.t4g.medium",
     r"^cache\.[a-z0-9]+\.[a-z0-9]+$": "a node type of ElastiCache, such as cache.t4g.small",
     DNS_LABEL: "lower-case letters, digits and hyphens, at most 63",
@@ -179,6 +179,6 @@ CertificateArn = Annotated[str, Field(pattern=_CERTIFICATE_ARN)]
 VpcId = Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")]
 SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]
 SecurityGroupId = Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")]
-HostedZoneId = Annotated[str, Field(pattern=r"^Z[A-Z0-9]{3,31}$")]
+HostedZoneId = Annotated[str, Field(pattern=r"^[A-Z0-9]{4,32}$")]
 InstanceClass = Annotated[str, Field(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")]
 NodeType = Annotated[str, Field(pattern=r"^cache\.[a-z0-9]+\.[a-z0-9]+$")]

@@ -13,7 +13,7 @@ from local.paths import CHECKOUT, write
 from operations.console import say, step
 from operations.errors import Problem
 
-PROVIDERS = ("kubernetes", "random")
+PROVIDERS = ("kubernetes", "random", "aws")
 """The providers that the program uses; their versions are those of the installed SDKs."""
 
 _INSTALL_SECONDS = 300
@@ -47,7 +47,7 @@ def install(program: Path, home: Path, env: dict[str, str]) -> list[str]:
         )
     replaced = [name for name in PROVIDERS if _provide(name, mode, program, home, env)]
     if replaced:
-        say(f"using local stand-ins for the providers {' and '.join(replaced)} (local/standins/README.md)")
+        say(f"using local stand-ins for the providers {', '.join(replaced)} (local/standins/README.md)")
     return replaced
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from local import cache
 from local.images import store
 from local.images.archive import digest_of
-from local.images.recipes import PLATFORM
+from local.images.recipes import ALWAYS, PLATFORM
 from local.images.registry import Registry, push
 from local.node import Builder, Node
 from local.node.layout import PAUSE_IMAGE, REGISTRY
@@ -17,12 +17,12 @@ from operations.console import step
 _TAGS = {"pause": PAUSE_IMAGE.rpartition(":")[2]}
 
 
-def prepare(runner: Builder, names: Iterable[str] = PLATFORM) -> dict[str, Path]:
+def prepare(runner: Builder, names: Iterable[str] = ALWAYS) -> dict[str, Path]:
     """Builds what the cache lacks; needs package registries, but no running node.
 
     Args:
         runner: Where buildah runs.
-        names: Which images; all by default.
+        names: Which images; all that every platform runs by default.
 
     Returns:
         The OCI archive of each image.
@@ -41,12 +41,13 @@ def prepare(runner: Builder, names: Iterable[str] = PLATFORM) -> dict[str, Path]
     return wanted
 
 
-def ensure(node: Node, state: State) -> dict[str, str]:
+def ensure(node: Node, state: State, names: Iterable[str] = ALWAYS) -> dict[str, str]:
     """Builds the platform's images and pushes them into the node's registry, as far as they are not there.
 
     Args:
         node: A running node.
         state: Its state folder.
+        names: Which images; all that every platform runs by default.
 
     Returns:
         ``localhost:5000/pxl/<name>@sha256:…`` by name: ``coredns``, ``node22``, ``pause``, ``postgres``, ``redis``,
@@ -56,7 +57,7 @@ def ensure(node: Node, state: State) -> dict[str, str]:
         Problem: A download or a build failed, the disk is full, or the registry does not answer.
     """
     del state  # everything is keyed by content: the cache serves every state folder
-    archives = prepare(node)
+    archives = prepare(node, names)
     digests = {name: digest_of(archive) for name, archive in archives.items()}
     missing = [name for name, digest in digests.items() if not _registry(node, name).has(digest, _TAGS.get(name))]
     if missing:

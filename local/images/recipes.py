@@ -68,6 +68,11 @@ PLATFORM: Mapping[str, Recipe] = {
         Recipe("postgres", DEBIAN, "about 30 s the first time"),
         Recipe("redis", DEBIAN, "about 15 s the first time"),
         Recipe("registry", DEBIAN, "about 15 s the first time"),
+        Recipe("haproxy", DEBIAN, "about 15 s the first time"),
     )
 }
 """What the platform runs, and the base of apps; ``debian`` is only their common layer."""
+REHEARSED = ("haproxy",)
+"""What only a rehearsal of a stack on AWS runs."""
+ALWAYS = tuple(name for name in PLATFORM if name not in REHEARSED)
+"""What every platform runs."""

@@ -1,6 +1,8 @@
 """What runs in the cluster before anything of the user's: CoreDNS, and who may ask what of whom."""
 
+import hashlib
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from local.node import api, sandbox
@@ -17,7 +19,7 @@ _PORT = 53
 
 _COREFILE = """.:53 {
     errors
-    health {
+%s    health {
         lameduck 5s
     }
     ready
@@ -61,30 +63,43 @@ def policy_agent_access() -> list[dict[str, Any]]:
     ]
 
 
-def coredns(image: str) -> list[dict[str, Any]]:
-    """CoreDNS as every cluster has it: Service ``kube-dns``, pods labelled ``k8s-app: kube-dns``."""
+def coredns(image: str, rules: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """CoreDNS as every cluster has it: Service ``kube-dns``, pods labelled ``k8s-app: kube-dns``.
+
+    Args:
+        image: CoreDNS.
+        rules: Further lines of its configuration.
+    """
+    corefile = _COREFILE % "".join(f"    {rule}\n" for rule in rules)
     account = {"kind": "ServiceAccount", "name": "coredns", "namespace": _NAMESPACE}
-    rules = [
+    access = [
         {"apiGroups": [""], "resources": ["services", "namespaces", "pods"], "verbs": ["list", "watch"]},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
     ]
     return [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _named("coredns")},
-        _role("ClusterRole", "system:coredns", rules),
+        _role("ClusterRole", "system:coredns", access),
         _binding("system:coredns", "system:coredns", account),
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _named("coredns"), "data": {"Corefile": _COREFILE}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _named("coredns"), "data": {"Corefile": corefile}},
         _service(),
-        _deployment(image),
+        _deployment(image, corefile),
     ]
 
 
-def install(layout: Layout, pid: int, image: str, current: Step) -> None:
+def install(layout: Layout, pid: int, image: str, current: Step, rules: Sequence[str] = ()) -> None:
     """Applies CoreDNS and returns when it resolves a name.
+
+    Args:
+        layout: The node's files.
+        pid: Its first process.
+        image: CoreDNS.
+        current: Says what it waits for.
+        rules: Further lines of its configuration.
 
     Raises:
         Problem: It does not resolve in time; with the state of its pods.
     """
-    for manifest in coredns(image):
+    for manifest in coredns(image, rules):
         api.apply(layout, manifest)
     end = time.monotonic() + _DNS_SECONDS
     while not resolves(pid):
@@ -150,7 +165,7 @@ def _service() -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Service", "metadata": _named("kube-dns"), "spec": spec}
 
 
-def _deployment(image: str) -> dict[str, Any]:
+def _deployment(image: str, corefile: str) -> dict[str, Any]:
     pod = {
         "serviceAccountName": "coredns",
         "priorityClassName": "system-cluster-critical",
@@ -169,7 +184,14 @@ def _deployment(image: str) -> dict[str, Any]:
         "replicas": 1,
         "selector": {"matchLabels": {"k8s-app": "kube-dns"}},
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-        "template": {"metadata": {"labels": {"k8s-app": "kube-dns"}}, "spec": pod},
+        # It reads a changed configuration by itself, but only after a minute or two.
+        "template": {
+            "metadata": {
+                "labels": {"k8s-app": "kube-dns"},
+                "annotations": {"pxl.dev/corefile": hashlib.sha256(corefile.encode()).hexdigest()[:12]},
+            },
+            "spec": pod,
+        },
     }
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": _named("coredns"), "spec": spec}
 

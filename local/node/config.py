@@ -25,6 +25,8 @@ from local.paths import write
 
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 POLICIES_PLUGIN = "pxl-policies"
+REGISTRY_HOSTS = "registries"
+"""Folder of the configuration with which registry answers for which, as containerd reads it."""
 _INSIDE_SERVER = f"https://127.0.0.1:{API_PORT}"
 _KUBELET = "kubelet.config.k8s.io/v1beta1"
 
@@ -207,6 +209,9 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
   restrict_oom_score_adj = true
   # Profiles would have to be loaded into the host's kernel.
   disable_apparmor = true
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    # Read at every pull: a rehearsal lets the node's registry answer for others.
+    config_path = "{CONFIG_INSIDE}/{REGISTRY_HOSTS}"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "{CNI_INSIDE}"
     conf_dir = "{CONFIG_INSIDE}/cni"

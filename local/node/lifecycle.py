@@ -230,18 +230,19 @@ def _start(layout: Layout, wanted: Mapping[str, Any], port: int, *, replaced: bo
             each.close()
 
 
-def install_addons(node: Node, images: Mapping[str, str]) -> None:
+def install_addons(node: Node, images: Mapping[str, str], dns_rules: Sequence[str] = ()) -> None:
     """Makes the cluster's DNS answer.
 
     Args:
         node: A running node whose registry holds the images.
         images: Reference by name, as ``local/images`` gives them; ``coredns`` is used.
+        dns_rules: Further lines of the DNS server's configuration.
 
     Raises:
         Problem: CoreDNS does not come up.
     """
     with step("starting the cluster's DNS", hint="some seconds") as current:
-        addons.install(Layout(node.state), node.pid, images["coredns"], current)
+        addons.install(Layout(node.state), node.pid, images["coredns"], current, dns_rules)
 
 
 def down(state: State) -> None:

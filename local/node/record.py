@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -39,6 +39,17 @@ class Record:
         """When the process started, in seconds since the epoch; of this boot's records only."""
         booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
         return booted + self.start / os.sysconf("SC_CLK_TCK")
+
+    def text(self) -> str:
+        """As ``read`` reads it."""
+        return json.dumps(asdict(self))
+
+
+def this_process(fingerprint: str = "") -> Record:
+    """The process that asks."""
+    state = process_state(os.getpid())
+    assert state is not None, "this process runs"
+    return Record(os.getpid(), state[1], _BOOT_ID.read_text().strip(), fingerprint)
 
 
 def read(path: Path) -> Record | None:

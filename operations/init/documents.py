@@ -120,7 +120,8 @@ def preview(names: Names, key: str) -> dict[str, dict[str, Any]]:
 def deploy(names: Names, key: str) -> dict[str, dict[str, Any]]:
     """The inline policies of the deploy role, by name: what never, the state, and what the stack's kinds take."""
     state = [names.bucket_arn, f"{names.bucket_arn}/*"]
-    roles = _arn(names, "iam::role/{prefix}-*")
+    roles = [_arn(names, one) for one in rights.ROLES]
+    by_service = tuple(f"{service}.{names.region}.amazonaws.com" for service in rights.KEY_USERS)
     kinds = [
         _allow(f"Kind{number}", list(right.actions), [_arn(names, one) for one in right.resources])
         for number, right in enumerate(rights.RIGHTS)
@@ -131,8 +132,8 @@ def deploy(names: Names, key: str) -> dict[str, dict[str, Any]]:
     managed = [f"arn:{names.partition}:iam::aws:policy/{name}" for name in rights.ATTACHABLE]
     return {
         "roles": _document(
-            _allow("Attach", sorted(attaching), [roles], {"ArnEquals": {"iam:PolicyARN": managed}}),
-            _allow("Pass", ["iam:PassRole"], [roles], _equals("iam:PassedToService", rights.PASSED_TO)),
+            _allow("Attach", sorted(attaching), roles, {"ArnEquals": {"iam:PolicyARN": managed}}),
+            _allow("Pass", ["iam:PassRole"], roles, _equals("iam:PassedToService", rights.PASSED_TO)),
             _allow(
                 "ServiceLinked",
                 ["iam:CreateServiceLinkedRole"],
@@ -161,7 +162,16 @@ def deploy(names: Names, key: str) -> dict[str, dict[str, Any]]:
             ),
             _allow("Key", ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey"], [key]),
         ),
-        "kinds": _document(_allow("Reads", list(rights.READS), ["*"]), *kinds),
+        "kinds": _document(
+            _allow("Reads", list(rights.READS), ["*"]),
+            *kinds,
+            _allow(
+                "KeysByServices",
+                ["kms:Decrypt", "kms:GenerateDataKey", "kms:CreateGrant"],
+                [names.arn("kms", "key/*")],
+                _equals("kms:ViaService", by_service),
+            ),
+        ),
     }  # fmt: skip
 
 
@@ -170,7 +180,7 @@ def _arn(names: Names, resource: str) -> str:
         return "*"
     service, _, rest = resource.partition(":")
     everywhere = rest.startswith(":")
-    rest = rest.removeprefix(":").format(prefix=names.prefix)
+    rest = rest.removeprefix(":")
     return names.arn(service, rest, region=not everywhere, account=not rest.startswith("hostedzone/"))
 
 

@@ -15,12 +15,18 @@ class Right:
         kinds: The classes of ``pulumi_aws``, with their module.
         actions: What IAM has to allow.
         resources: ``service:resource`` in the stack's account and region; ``*`` where AWS knows no narrower one.
-            ``{prefix}`` is project and stack.
     """
 
     kinds: tuple[str, ...]
     actions: tuple[str, ...]
     resources: tuple[str, ...] = ("*",)
+
+
+# The roles that the components make, by what the engine makes of their names. No other role can be made or changed, and
+# none can be given a policy of one's own: who deploys could give itself everything that way.
+ROLES = ("iam::role/postgres-monitoring-*", "iam::role/backups-role-*")
+# What uses the stack's key on behalf of whoever makes things; itself, the deploy role decrypts nothing with it.
+KEY_USERS = ("rds", "elasticache", "secretsmanager", "ecr", "backup")
 
 
 def _all(service: str, *things: str) -> tuple[str, ...]:
@@ -73,6 +79,7 @@ RIGHTS: tuple[Right, ...] = (
             *_all("elasticache", "ReplicationGroup", "CacheSubnetGroup", "CacheParameterGroup", "User", "UserGroup"),
             "elasticache:AddTagsToResource",
             "elasticache:RemoveTagsFromResource",
+            "elasticache:CreateSnapshot",
             "elasticache:IncreaseReplicaCount",
             "elasticache:DecreaseReplicaCount",
         ),
@@ -179,11 +186,10 @@ RIGHTS: tuple[Right, ...] = (
             "kms:TagResource",
             "kms:UntagResource",
             "kms:UpdateKeyDescription",
-            "kms:CreateGrant",
         ),
     ),
     Right(
-        ("iam.Role", "iam.RolePolicy", "iam.RolePolicyAttachment"),
+        ("iam.Role", "iam.RolePolicyAttachment"),
         (
             "iam:CreateRole",
             "iam:DeleteRole",
@@ -192,16 +198,13 @@ RIGHTS: tuple[Right, ...] = (
             "iam:UpdateAssumeRolePolicy",
             "iam:TagRole",
             "iam:UntagRole",
-            "iam:PutRolePolicy",
-            "iam:GetRolePolicy",
-            "iam:DeleteRolePolicy",
             "iam:ListRolePolicies",
             "iam:ListAttachedRolePolicies",
             "iam:ListInstanceProfilesForRole",
             "iam:AttachRolePolicy",
             "iam:DetachRolePolicy",
         ),
-        ("iam::role/{prefix}-*",),
+        ROLES,
     ),
     Right(
         ("eks.PodIdentityAssociation",),

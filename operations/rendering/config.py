@@ -69,7 +69,8 @@ def _add_secrets(config: dict[str, Any], secrets: list[str], invented: list[str]
     for key in SECRET_KEYS:
         if key == app_secrets.SETTING:
             continue
-        generated = _resolved(config, "secrets", "generate") and not (key == "databasePassword" and external)
+        drawn = _resolved(config, "secrets", "generate") is not False
+        generated = drawn and not (key == "databasePassword" and external)
         if f"pxl:{key}" not in config and not generated:
             config[f"pxl:{key}"] = SECRET_TEXT
             secrets.append(f"pxl:{key}")

@@ -11,6 +11,7 @@ from typing import Any
 
 from operations.errors import Problem
 from operations.redact import redact
+from operations.rendering import whereabouts
 from operations.rendering.config import RenderConfig
 from operations.rendering.manifests import Resource
 
@@ -40,7 +41,7 @@ def record(program: Path, project: str, stack: str, config: RenderConfig, timeou
             "program": str(main.resolve()),
             "project": project,
             "stack": stack,
-            "config": config.values,
+            "config": whereabouts.kubeconfig(Path(folder, "kubeconfig"), config.values),
             "secrets": config.secrets,
             "result": str(result),
         }

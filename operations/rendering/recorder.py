@@ -21,6 +21,7 @@ from pulumi.runtime import mocks, proto, rpc
 from pulumi.runtime.config import set_all_config
 from pulumi.runtime.stack import run_pulumi_func
 
+from operations.rendering import whereabouts
 from operations.rendering.placeholders import SECRET, SECRET_TEXT, UNKNOWN, output_placeholders
 
 # How the engine's protocol marks values inside a struct; fixed by the protocol, not by a version.
@@ -32,9 +33,13 @@ _OUTPUT_SIGNATURE = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 class Recorder(mocks.MockMonitor):
     """A resource monitor that answers like a preview and keeps what was registered, as it arrived."""
 
-    def __init__(self) -> None:
-        """Begins without records."""
-        super().__init__(_Answers())
+    def __init__(self, config: dict[str, str]) -> None:
+        """Begins without records.
+
+        Args:
+            config: What the program gets; questions about where it is are answered from it.
+        """
+        super().__init__(_Answers(config))
         self.records: list[dict[str, Any]] = []
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (the protocol's name)
@@ -67,13 +72,16 @@ class Recorder(mocks.MockMonitor):
 
 
 class _Answers(mocks.Mocks):
-    """Invokes and reads answer with what they were asked for."""
+    """Invokes and reads answer with what they were asked for, and with what the settings say."""
+
+    def __init__(self, config: dict[str, str]) -> None:
+        self._config = config
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         return args.resource_id or f"{args.name}-id", dict(args.inputs)
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
-        return dict(args.args), None
+        return whereabouts.answer(args.token, dict(args.args), self._config), []
 
 
 def _name_object(outputs: Struct, name: str) -> None:
@@ -131,7 +139,7 @@ def run(job: dict[str, Any]) -> list[dict[str, Any]]:
     os.environ["PULUMI_CONFIG_SECRET_KEYS"] = json.dumps(job["secrets"])
     set_all_config(job["config"], job["secrets"])
     asyncio.set_event_loop(asyncio.new_event_loop())
-    recorder = Recorder()
+    recorder = Recorder(job["config"])
     mocks.set_mocks(recorder.mocks, job["project"], job["stack"], preview=True, monitor=recorder)
     # As the language host does it: the program's folder comes first on the path.
     sys.path.insert(0, str(main.parent))

@@ -29,6 +29,8 @@ export interface Config {
   readonly nodeEnv: string;
   /** From SIGTERM to exit, in milliseconds; the pod's grace period must be longer. */
   readonly gracefulTimeoutMs: number;
+  /** How long a silent connection is kept: longer than the load balancer in front keeps it. */
+  readonly keepAliveTimeoutMs: number;
   readonly imageDigest: string;
   readonly podName: string;
   readonly queueConcurrency: number;
@@ -120,6 +122,7 @@ export function loadConfig(env: Environment, role: Role): Config {
     logLevel: read.oneOf("LOG_LEVEL", LOG_LEVELS, "info"),
     nodeEnv: read.oneOf("NODE_ENV", NODE_ENVS, "development"),
     gracefulTimeoutMs: read.integer("GRACEFUL_TIMEOUT_MS", { min: 1000, max: 3_600_000, fallback: 30_000 }),
+    keepAliveTimeoutMs: read.integer("KEEP_ALIVE_TIMEOUT_MS", { min: 1000, max: 4_100_000, fallback: 72_000 }),
     imageDigest: read.text("IMAGE_DIGEST", "unknown"),
     podName: read.text("POD_NAME", hostname()),
     queueConcurrency: read.integer("QUEUE_CONCURRENCY", { min: 1, max: 1000, fallback: 5 }),

@@ -13,8 +13,6 @@ import type { Rooms } from "./rooms.js";
 import { registerJobs } from "./routes/jobs.js";
 import { registerOperations } from "./routes/operations.js";
 
-/** Longer than the idle timeout of the load balancer (60 s): it, not the app, closes idle connections. */
-const KEEP_ALIVE_MS = 72_000;
 const BODY_LIMIT_BYTES = 16 * 1024;
 /** Routes that are called by machines every few seconds and would drown the log. */
 const QUIET_ROUTES = new Set(["/healthz", "/ready", "/metrics"]);
@@ -37,12 +35,13 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: (request) => requestId(request.headers["x-request-id"]),
     bodyLimit: BODY_LIMIT_BYTES,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    // Longer than the idle timeout of the load balancer: it, not the app, closes idle connections.
+    keepAliveTimeout: parts.config.keepAliveTimeoutMs,
     requestTimeout: 30_000,
     return503OnClosing: false,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: true } },
   });
-  app.server.headersTimeout = KEEP_ALIVE_MS + 3000;
+  app.server.headersTimeout = parts.config.keepAliveTimeoutMs + 3000;
 
   app.addHook("onSend", async (_request, reply) => {
     if (parts.isDraining()) reply.header("connection", "close");

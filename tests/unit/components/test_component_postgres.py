@@ -135,7 +135,7 @@ def test_a_host_may_be_known_later():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"ephemeral": None}, ["give ephemeral or external"]),
+        ({"ephemeral": None}, ["give one of ephemeral, external, managed"]),
         ({"external": EXTERNAL["external"]}, ["external contradicts ephemeral"]),
         ({"password": None}, ["give password or password_secret"]),
         ({"password_secret": {"name": "a", "key": "b"}}, ["password_secret contradicts password"]),

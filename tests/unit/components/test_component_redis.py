@@ -78,15 +78,15 @@ def test_both_kinds_have_the_same_outputs():
 
 
 @pytest.mark.parametrize("tls", [True, None])
-def test_tls_is_refused_with_what_to_do_instead(refuses: Any, tls: Any):
+def test_tls_without_a_proxy_is_refused_with_what_to_do(refuses: Any, tls: Any):
     args = {**EXTERNAL, "external": {**EXTERNAL["external"], "tls": tls}}
-    refuses(Redis, args, "external.tls = True cannot work", "set tls to false", "transit encryption preferred")
+    refuses(Redis, args, "external.proxy_image is missing", "TLS only from its code", "set tls to false")
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"ephemeral": None}, ["give ephemeral or external"]),
+        ({"ephemeral": None}, ["give one of ephemeral, external, managed"]),
         ({"external": EXTERNAL["external"]}, ["external contradicts ephemeral"]),
         ({"password": None}, ["give password or password_secret"]),
         ({"ephemeral": {"image": "redis:7"}}, ["ephemeral.image", "repository@sha256"]),

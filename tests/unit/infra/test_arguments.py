@@ -74,13 +74,15 @@ def test_a_further_secret_reaches_the_pods_by_reference(tmp_path):
 
 
 def test_a_further_secret_is_fetched_from_the_store(tmp_path):
-    stores = {
-        "postgres": {"host": "db.example.internal", "cidrs": ["10.0.0.0/16"], "maxConnections": 400},
-        "redis": {"host": "redis.example.internal", "cidrs": ["10.0.0.0/16"]},
+    elsewhere: dict[str, Any] = {
+        "postgres": {"kind": "external", "host": "db.example.internal", "cidrs": ["10.0.0.0/16"]},
+        "redis": {"kind": "external", "host": "redis.example.internal", "cidrs": ["10.0.0.0/16"], "tls": False},
+        "registry": {"kind": "none"},
         "image": {"repository": "registry.example.com/pxl/app"},
     }
-    secrets = {"store": {"name": "vault"}, "variables": ["SMTP_TOKEN"]}
-    fetched = arguments.secrets(settings_of(tmp_path, environment="staging", secrets=secrets, **stores), "s", "pxl-s")
+    secrets = {"store": {"name": "vault"}, "variables": ["SMTP_TOKEN"], "generate": False}
+    settings = settings_of(tmp_path, environment="staging", secrets=secrets, **elsewhere)
+    fetched = arguments.secrets(settings, "s", "pxl-s")
     assert "smtp-token" in fetched["external_keys"], "under its own key, beside the built-in ones"
 
 

@@ -12,12 +12,25 @@ DIGEST = "sha256:" + "a" * 64
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 KEY = "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n"
 PAYMENTS = {"name": "payments", "cidr": "203.0.113.0/24", "ports": [443]}
-STORES = {
-    "postgres": {"host": "db.example.internal", "cidrs": ["10.0.0.0/16"], "maxConnections": 400},
-    "redis": {"host": "redis.example.internal", "cidrs": ["10.0.0.0/16"]},
+IMAGE = f"registry.example.com/image@{DIGEST}"
+STORES: dict[str, Any] = {
+    "postgres": {"kind": "external", "host": "db.example.internal", "cidrs": ["10.0.0.0/16"], "maxConnections": 400},
+    "redis": {"kind": "external", "host": "redis.example.internal", "cidrs": ["10.0.0.0/16"], "tls": False},
 }
-STAGING: dict[str, Any] = {"environment": "staging", "secrets": {"store": {"name": "vault"}}, **STORES}
-PROD: dict[str, Any] = {**STAGING, "environment": "prod"}
+ELSEWHERE: dict[str, Any] = {**STORES, "registry": {"kind": "none"}}
+STAGING: dict[str, Any] = {
+    "environment": "staging", "secrets": {"store": {"name": "vault"}, "generate": False}, **ELSEWHERE,
+}  # fmt: skip
+PLACE: dict[str, Any] = {
+    "account": "111111111111", "region": "eu-central-1", "cluster": "c", "vpcId": "vpc-0a",
+    "subnetIds": ["subnet-0a", "subnet-0b"], "nodeSecurityGroupId": "sg-0a",
+}  # fmt: skip
+AWS: dict[str, Any] = {
+    "environment": "staging", "aws": PLACE, "secrets": {"store": {"name": "vault"}},
+    "images": {"postgres": IMAGE, "tlsProxy": IMAGE},
+}  # fmt: skip
+PROD: dict[str, Any] = {**AWS, "environment": "prod"}
+DOOR = {"kind": "alb", "hostname": "app.example.com", "hostedZoneId": "Z0000EXAMPLE"}
 DEV: dict[str, Any] = {"environment": "dev"}
 
 # (what is wrong, the whole settings, key that the message names, a word of the message)
@@ -78,14 +91,40 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("a user that is no identifier", {**DEV, "postgres": {"username": "my-user"}}, "postgres.username", "underscores"),
     ("min above max", {**DEV, "api": {"replicas": {"min": 5, "max": 2}}}, "api.replicas.min", "replicas.max"),
     ("pools that exceed the database", {**DEV, "api": {"poolSize": 200}}, "api.poolSize", "connections"),
-    ("an external store without a host", {**STAGING, "redis": {}}, "redis.host", "external"),
-    ("an external store without addresses", {**STAGING, "redis": {"host": "r"}}, "redis.cidrs", "no pod may reach"),
+    ("an external store without a host", {**STAGING, "redis": {"kind": "external"}}, "redis.host", "external"),
+    ("an external store without addresses", {**STAGING, "redis": {"kind": "external", "host": "r"}},
+     "redis.cidrs", "no pod may reach"),
     ("a host for an ephemeral store", {**DEV, "postgres": {"host": "db"}}, "postgres.host", "ephemeral"),
     ("TLS for an ephemeral Postgres", {**DEV, "postgres": {"tls": True}}, "postgres.tls", "no TLS"),
-    ("TLS for Redis", {**STAGING, "redis": {**STORES["redis"], "tls": True}}, "redis.tls", "client"),
+    ("TLS for an ephemeral Redis", {**DEV, "redis": {"tls": True}}, "redis.tls", "no TLS"),
+    ("TLS for Redis without the proxy that speaks it", {**STAGING, "redis": {**STORES["redis"], "tls": True}},
+     "images.tlsProxy", "speaks TLS"),
+    ("a managed store without TLS", {**AWS, "redis": {"tls": False}}, "redis.tls", "nothing else"),
+    ("managed stores without an account", {"environment": "staging"}, "aws.account", "pxlctl init"),
+    ("an account that is no id", {**AWS, "aws": {**PLACE, "account": "staging"}}, "aws.account", "12 digits"),
+    ("an account as a number", {**AWS, "aws": {**PLACE, "account": 111111111111}}, "aws.account", "string"),
+    ("a region that is none", {**AWS, "aws": {**PLACE, "region": "europe"}}, "aws.region", "eu-central-1"),
+    ("no place on AWS", {**AWS, "aws": {**PLACE, "vpcId": None}}, "aws.vpcId", "where on AWS"),
+    ("a place in no subnet", {**AWS, "aws": {**PLACE, "subnetIds": []}}, "aws.subnetIds", "where on AWS"),
+    ("a place in one zone", {**AWS, "aws": {**PLACE, "subnetIds": ["subnet-0a"]}}, "aws.subnetIds", "another zone"),
+    ("a place said twice", {**AWS, "aws": {**PLACE, "platform": "o/p/s"}}, "aws.vpcId", "platform says it"),
+    ("a platform that is no stack", {**AWS, "aws": {"account": "111111111111", "region": "eu-central-1",
+     "cluster": "c", "platform": "staging"}}, "aws.platform", "organization/project/stack"),
+    ("RDS without the operator", {**AWS, "secrets": {"delivery": "direct"}}, "secrets.delivery", "master password"),
+    ("RDS without an image for its users", {**AWS, "images": {"tlsProxy": IMAGE}}, "images.postgres", "own user"),
+    ("storage that shrinks", {**AWS, "postgres": {"maxStorageGb": 20}}, "postgres.maxStorageGb", "less than"),
+    ("an instance class of another service", {**AWS, "postgres": {"instanceClass": "cache.t4g.small"}},
+     "postgres.instanceClass", "db.t4g.medium"),
+    ("a host for a managed store", {**AWS, "postgres": {"host": "db"}}, "postgres.host", "managed"),
+    ("a front door without a name", {**AWS, "ingress": {**DOOR, "hostname": None}}, "ingress.hostname", "for nobody"),
+    ("a front door for nobody", {**AWS, "ingress": {"kind": "alb", "hostedZoneId": "Z0000EXAMPLE"}},
+     "ingress.hostname", "for nobody"),
+    ("a front door without a certificate", {**AWS, "ingress": {"kind": "alb", "hostname": "a.example.com"}},
+     "ingress.certificateArn", "hostedZoneId"),
+    ("a name without a front door", {**AWS, "ingress": {"hostname": "a.example.com"}}, "ingress.hostname", "to alb"),
     ("a CA without TLS", {**STAGING, "postgres": {**STORES["postgres"], "tls": False, "ca": PEM}},
      "postgres.ca", "verified"),
-    ("an operator without a store", {**STORES, "environment": "staging"}, "secrets.store", "externalSecrets"),
+    ("an operator without a store", {**ELSEWHERE, "environment": "staging"}, "secrets.store", "externalSecrets"),
     ("generated secrets from a store", {**STAGING, "secrets": {"generate": True, "store": {"name": "v"}}},
      "secrets.generate", "store"),
     ("a secret variable that is set already", {**DEV, "secrets": {"variables": ["PORT"]}}, "secrets.variables", "port"),
@@ -100,10 +139,10 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
      {**DEV, "app": {"env": {"MODE": "x"}}, "secrets": {"variables": ["MODE"]}}, "app.env.MODE", "secret"),
     ("a missing secret", {**DEV, "secrets": {"generate": False}}, "jwtSecret", "missing secret"),
     ("a generated password for a server that exists",
-     {**STORES, "environment": "staging", "secrets": {"delivery": "direct", "generate": True}},
+     {**ELSEWHERE, "environment": "staging", "secrets": {"delivery": "direct", "generate": True}},
      "databasePassword", "its own"),
     ("a generated password for a Redis that exists",
-     {**DEV, "redis": {"kind": "external", **STORES["redis"]}}, "redisPassword", "its own"),
+     {**DEV, "redis": STORES["redis"]}, "redisPassword", "its own"),
     ("pools of several processes", {**DEV, "app": {"clusterWorkers": 8}}, "api.poolSize", "connections"),
     ("a port for an ephemeral store", {**DEV, "redis": {"port": 6380}}, "redis.port", "ephemeral"),
     ("a CA that is none", {**STAGING, "postgres": {**STORES["postgres"], "ca": "ca.pem"}}, "postgres.ca", "BEGIN CERT"),
@@ -168,7 +207,11 @@ def test_at_least_forty_kinds_of_bad_values_are_covered():
     assert len(BAD) >= 40, "the table above is the proof that settings are checked"
 
 
-@pytest.mark.parametrize("settings", [DEV, STAGING, PROD], ids=["dev", "staging", "prod"])
+@pytest.mark.parametrize(
+    "settings",
+    [DEV, STAGING, AWS, {**AWS, "ingress": DOOR}, PROD],
+    ids=["dev", "elsewhere", "staging", "front door", "prod"],
+)
 def test_the_settings_that_the_bad_ones_vary_are_good(tmp_path, settings):
     assert mistakes_of(tmp_path, settings) == [], "else the cases above could fail for another reason"
 

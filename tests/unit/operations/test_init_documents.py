@@ -9,7 +9,7 @@ import pytest
 from operations.errors import Problem
 from operations.init import documents
 from operations.init.names import Names
-from operations.init.rights import READS, RIGHTS
+from operations.init.rights import READS, RIGHTS, ROLES
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = Names("pxl", "staging", "123456789012", "eu-central-1")
@@ -58,11 +58,21 @@ def test_the_deploy_role_has_no_service_as_a_whole():
             assert not [one for one in listed(statement["Action"]) if re.fullmatch(r"\*|[a-z0-9-]+:\*", one)]
 
 
-def test_a_role_is_made_under_the_stacks_own_prefix_only_and_handed_to_few():
+def test_every_role_that_the_components_make_may_be_made():
+    """By the ends of their names; what stands before is the component's name in the program."""
+    patterns = [role.rpartition("/")[2].removesuffix("-*") for role in ROLES]
+    for path in (ROOT / "components" / "pxl_components").glob("*.py"):
+        for name in re.findall(r'aws\.iam\.Role\(\s*f"\{name\}(-[\w-]+)"', path.read_text(encoding="utf-8")):
+            assert any(pattern.endswith(name) for pattern in patterns), f"{path.name} makes *{name}: add it to ROLES"
+
+
+def test_a_role_is_made_under_known_names_only_and_handed_to_few():
     for statement in statements(DEPLOY):
         changing = [one for one in listed(statement["Action"]) if re.match(r"iam:(Create|Put|Attach|Pass|Update)", one)]
         if statement["Effect"] == "Allow" and changing and changing != ["iam:CreateServiceLinkedRole"]:
-            assert statement["Resource"] == ["arn:aws:iam::123456789012:role/pxl-staging-*"], changing
+            for role in statement["Resource"]:
+                assert re.fullmatch(r"arn:aws:iam::123456789012:role/[a-z-]{8,}-\*", role), f"{changing}: {role}"
+            assert "iam:PutRolePolicy" not in changing, "a role with a policy of one's own can be given everything"
     by_sid = {one["Sid"]: one for one in statements(DEPLOY)}
     assert "iam:PassedToService" in by_sid["Pass"]["Condition"]["StringEquals"], "else to any machine"
     attachable = by_sid["Attach"]["Condition"]["ArnEquals"]["iam:PolicyARN"]

@@ -1,0 +1,82 @@
+"""Refuses, before anything is touched, to run against another account, region or cluster than the settings name."""
+
+import os
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import pulumi
+import pulumi_aws as aws
+import yaml
+
+from infra.settings import Settings
+from infra.settings.aws import Aws
+
+
+class WrongTargetError(Exception):
+    """The credentials or the kubeconfig lead elsewhere; the message says where, and what to do."""
+
+
+def check_target(settings: Settings, wanted: Aws, provider: aws.Provider) -> None:
+    """Asks AWS who we are and where the cluster is.
+
+    Args:
+        settings: The stack's settings.
+        wanted: Their section ``aws``.
+        provider: The provider that everything on AWS is made with.
+
+    Raises:
+        WrongTargetError: Another account, region or cluster.
+    """
+    opts = pulumi.InvokeOptions(provider=provider)
+    account = aws.get_caller_identity(opts=opts).account_id
+    if account != wanted.account:
+        raise WrongTargetError(
+            f"pxl:aws.account = {wanted.account}, but the credentials are of account {account}\n"
+            f"  next: use credentials of {wanted.account} (AWS_PROFILE, or the role that CI assumes)"
+        )
+    region = aws.get_region(opts=opts).region
+    if region != wanted.region:
+        raise WrongTargetError(
+            f"pxl:aws.region = {wanted.region}, but the provider works in {region}\n  next: unset aws:region"
+        )
+    endpoint = aws.eks.get_cluster(name=wanted.cluster, opts=opts).endpoint
+    server = server_of(settings)
+    if _address(server) != _address(endpoint):
+        raise WrongTargetError(
+            f"pxl:aws.cluster = {wanted.cluster} answers at {endpoint}, but the kubeconfig leads to {server}\n"
+            f"  next: aws eks update-kubeconfig --name {wanted.cluster} --region {wanted.region} "
+            f"--alias {settings.kubernetes.context or wanted.cluster}"
+        )
+
+
+def server_of(settings: Settings) -> str:
+    """The API server that the Kubernetes provider will talk to.
+
+    Args:
+        settings: The stack's settings, which name kubeconfig and context.
+
+    Raises:
+        WrongTargetError: There is no kubeconfig, or it has no such context.
+    """
+    named = settings.kubernetes.kubeconfig or os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    path = Path(named or "~/.kube/config").expanduser()
+    try:
+        document = cast("dict[str, Any]", yaml.safe_load(path.read_text(encoding="utf-8")))
+        context = settings.kubernetes.context or document["current-context"]
+        cluster = _named(document["contexts"], context)["context"]["cluster"]
+        return str(_named(document["clusters"], cluster)["cluster"]["server"])
+    except (OSError, KeyError, TypeError, StopIteration, yaml.YAMLError) as error:
+        raise WrongTargetError(
+            f"pxl:kubernetes.context = {settings.kubernetes.context or '(current)'} is not in the kubeconfig {path}\n"
+            "  next: aws eks update-kubeconfig --name CLUSTER --alias CONTEXT, or set pxl:kubernetes.kubeconfig"
+        ) from error
+
+
+def _named(items: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    return next(item for item in items if item["name"] == name)
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return (parts.hostname or "").lower(), parts.port or 443

@@ -1,0 +1,189 @@
+"""What a stack has on AWS, from its settings to the arguments of the components."""
+
+import pulumi
+import pulumi_aws as aws
+from pxl_components import (
+    AppSecrets,
+    Backups,
+    BackupsArgs,
+    Certificate,
+    CertificateArgs,
+    ContainerRegistryArgs,
+    EncryptionKey,
+    EncryptionKeyArgs,
+    FrontDoor,
+    KeepIn,
+    ManagedPostgres,
+    ManagedRedis,
+    Postgres,
+)
+
+from infra.guards import check_target
+from infra.landing import Landing, landing
+from infra.repositories import managed_name
+from infra.settings import Settings
+from infra.settings.app_secrets import REDIS_PASSWORD
+from infra.settings.aws import Aws
+from infra.settings.aws import FrontDoor as FrontDoorKind
+from infra.settings.model import RegistryKind
+from infra.settings.stores import StoreKind
+from infra.tags import tags
+
+_NODES = "nodes"
+
+
+class Managed:
+    """What a stack has on AWS; a stack without an account has nothing there, and every method gives None.
+
+    Args:
+        settings: The stack's settings.
+        stack: Its name.
+        provider: Account and region; None without an account.
+    """
+
+    def __init__(self, settings: Settings, stack: str, provider: aws.Provider | None) -> None:
+        """Declares what all managed parts share: the place, and the key of what they store."""
+        self._settings, self._stack = settings, stack
+        self._tags = tags(settings, stack)
+        self.providers: list[pulumi.ProviderResource] = [] if provider is None else [provider]
+        self._here = pulumi.ResourceOptions(providers=self.providers)
+        self._landing: Landing | None = None
+        self._key: pulumi.Output[str] | None = None
+        if provider is not None and settings.aws is not None:
+            self._landing = landing(settings.aws, provider)
+            self._key = EncryptionKey("data", self._key_args(settings.aws), self._here).arn
+
+    @staticmethod
+    def of(settings: Settings, stack: str) -> "Managed":
+        """For a stack; asks AWS first whether the credentials lead where the settings say.
+
+        Raises:
+            WrongTargetError: They lead elsewhere.
+        """
+        if settings.aws is None:
+            return Managed(settings, stack, None)
+        provider = aws.Provider(
+            "aws",
+            region=settings.aws.region,
+            allowed_account_ids=[settings.aws.account],  # pyright: ignore[reportArgumentType]  # a region is a text
+        )
+        check_target(settings, settings.aws, provider)
+        return Managed(settings, stack, provider)
+
+    def _key_args(self, wanted: Aws) -> EncryptionKeyArgs:
+        return {
+            "account": wanted.account,
+            "alias": f"pxl/{self._stack}/data",
+            "deletion_protection": self._settings.postgres.protect or self._settings.redis.protect,
+            "tags": self._tags,
+        }
+
+    def keep_in(self) -> KeepIn | None:
+        """Secrets Manager, where the operator reads what the stack draws."""
+        if self._key is None:
+            return None
+        # Where nothing is protected, a stack that was taken down can be made again under the same names at once.
+        days = 30 if self._settings.postgres.protect else 0
+        return {"kms_key_arn": self._key, "recovery_days": days, "tags": self._tags}
+
+    def postgres(self, secrets: AppSecrets) -> ManagedPostgres | None:
+        """The database of RDS."""
+        wanted, store = self._settings.postgres, self._settings.secrets.store
+        if wanted.kind is not StoreKind.MANAGED or self._landing is None or self._key is None or store is None:
+            return None
+        args: ManagedPostgres = {
+            "vpc_id": self._landing.vpc_id,
+            "subnet_ids": self._landing.subnet_ids,
+            "subnet_cidrs": self._landing.subnet_cidrs,
+            "client_security_group_ids": {_NODES: self._landing.node_security_group_id},
+            "kms_key_arn": self._key,
+            "psql_image": self._settings.images.postgres or "",
+            "admin_store": {"name": store.name, "kind": store.kind},
+            "password_version": secrets.version,
+            "instance_class": wanted.instance_class,
+            "engine_version": wanted.engine_version,
+            "storage_gb": wanted.storage_gb,
+            "max_storage_gb": wanted.max_storage_gb,
+            "multi_az": wanted.multi_az,
+            "backup_days": wanted.backup_days,
+            "max_connections": wanted.max_connections,
+            "deletion_protection": wanted.protect,
+            "tags": self._tags,
+        }
+        if wanted.ca:
+            args["ca_pem"] = wanted.ca
+        return args
+
+    def backups(self, postgres: Postgres) -> None:
+        """Copies of the database that are restored every week, where the settings ask for it."""
+        if not self._settings.postgres.restore_tests or self._key is None:
+            return
+        if postgres.instance_arn is None or postgres.subnet_group_name is None:
+            return
+        wanted: BackupsArgs = {
+            "resource_arn": postgres.instance_arn,
+            "kms_key_arn": self._key,
+            "subnet_group_name": postgres.subnet_group_name,
+            "keep_days": max(35, self._settings.postgres.backup_days),
+            "deletion_protection": self._settings.postgres.protect,
+            "tags": self._tags,
+        }
+        Backups("backups", wanted, self._here)
+
+    def redis(self, secrets: AppSecrets) -> ManagedRedis | None:
+        """The replication group of ElastiCache."""
+        wanted = self._settings.redis
+        if wanted.kind is not StoreKind.MANAGED or self._landing is None or self._key is None:
+            return None
+        args: ManagedRedis = {
+            "vpc_id": self._landing.vpc_id,
+            "subnet_ids": self._landing.subnet_ids,
+            "subnet_cidrs": self._landing.subnet_cidrs,
+            "client_security_group_ids": {_NODES: self._landing.node_security_group_id},
+            "kms_key_arn": self._key,
+            "proxy_image": self._settings.images.tls_proxy or "",
+            "auth_token": secrets.value(REDIS_PASSWORD),
+            "node_type": wanted.node_type,
+            "engine_version": wanted.engine_version,
+            "replicas": wanted.replicas,
+            "snapshot_days": wanted.snapshot_days,
+            "deletion_protection": wanted.protect,
+            "tags": self._tags,
+        }
+        if wanted.ca:
+            args["ca_pem"] = wanted.ca
+        return args
+
+    def registry(self) -> ContainerRegistryArgs | None:
+        """The repository that releases are pulled from."""
+        if self._settings.registry.kind is not RegistryKind.ECR or self._key is None:
+            return None
+        return {
+            "managed": {
+                "repository": managed_name(self._stack),
+                "kms_key_arn": self._key,
+                "deletion_protection": self._settings.postgres.protect,
+                "tags": self._tags,
+            }
+        }
+
+    def front_door(self) -> FrontDoor | None:
+        """The load balancer before the API, with a certificate of its own unless one is given."""
+        door = self._settings.ingress
+        if door.kind is not FrontDoorKind.ALB or door.hostname is None:
+            return None
+        certificate: pulumi.Input[str] = door.certificate_arn or ""
+        if door.hosted_zone_id is not None:
+            wanted: CertificateArgs = {
+                "hostname": door.hostname,
+                "hosted_zone_id": door.hosted_zone_id,
+                "tags": self._tags,
+            }
+            certificate = Certificate("front-door", wanted, self._here).arn
+        return {
+            "hostname": door.hostname,
+            "certificate_arn": certificate,
+            "internal": door.internal,
+            "idle_timeout_seconds": door.idle_timeout_seconds,
+            "tags": self._tags,
+        }
