@@ -15,7 +15,7 @@ NODE_KUBECONFIG = $$($(PYTHON) -c 'from local.paths import State; print(State.cu
 # Compiled modules and rewritten assertions are kept: the next run of the tests takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up rehearse down status logs explain isolation orphans psql test unit process stacks engine e2e fuzz kills node-kills lint check render preview checkov schema requirements
+.PHONY: help up rehearse down status logs explain isolation orphans psql test unit process stacks engine e2e fuzz kills node-kills lint check render preview comment verify-aws checkov schema requirements
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,16 +91,24 @@ check: $(VENV)/installed ## every mistake in the settings of STACK
 render: $(VENV)/installed ## the Kubernetes manifests of STACK, into build/manifests
 	@$(VENV)/bin/pxlctl render $(STACK)
 
-preview: $(VENV)/installed ## what `up` would change in STACK
-	@$(PYTHON) -m local preview $(STACK)
+preview: $(VENV)/installed ## what `up` would change in STACK; MARKDOWN=file: in its own state (`pulumi login`), as a page
+	@$(if $(MARKDOWN),PATH="$$($(PYTHON) -m local engine):$$PATH" $(VENV)/bin/pxlctl preview '$(STACK)' \
+	  --markdown '$(MARKDOWN)',$(PYTHON) -m local preview $(STACK))
+
+comment: $(VENV)/installed ## puts the page of `make preview` under the pull request PR=n, with gh
+	@$(PYTHON) -m operations.preview.posting '$(or $(MARKDOWN),build/preview/$(STACK).md)' --pull-request '$(PR)'
+
+verify-aws: $(VENV)/installed ## what was never run here, in your account: a throw-away stack like STACK; DRY_RUN=1 says the plan
+	@PATH="$$($(PYTHON) -m local engine):$$PATH" $(PYTHON) -m operations.verify_aws '$(STACK)' $(if $(DRY_RUN),--dry-run)
 
 checkov: $(VENV)/installed $(VENV)-checkov/installed ## a security scan of the manifests of STACK
 	@$(VENV)/bin/pxlctl render $(STACK)
 	@$(VENV)-checkov/bin/checkov --quiet --compact --skip-download --framework kubernetes -d build/manifests/$(STACK)
 
-schema: $(VENV)/installed ## writes the config schema into Pulumi.yaml, and docs/settings.md
+schema: $(VENV)/installed ## writes the config schema into Pulumi.yaml, docs/settings.md and docs/costs.md
 	@$(PYTHON) -m infra.settings.schema --write
 	@$(PYTHON) -m infra.settings.reference --write
+	@$(PYTHON) -m operations.costs --write
 
 requirements: $(VENV)/installed ## compiles the requirements again, hashed, without any address
 	@for name in requirements requirements-dev requirements-checkov; do \

@@ -67,6 +67,45 @@ def check(ctx: typer.Context, stack: Stack, file: File = None, as_json: AsJson =
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example: [bold]pxlctl init staging --repository example/app --dry-run[/bold]")
+def init(
+    ctx: typer.Context,
+    stack: Stack,
+    *,
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="ID", help="The account; default: pxl:aws.account.")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option("--region", metavar="R", help="The region; default: pxl:aws.region.")
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", metavar="C", help="The EKS cluster; default: pxl:aws.cluster.")
+    ] = None,
+    repository: Annotated[
+        str | None,
+        typer.Option("--repository", metavar="O/N", help="On GitHub: also make the roles that its workflows take."),
+    ] = None,
+    skip_ca: Annotated[bool, typer.Option("--skip-ca", help="Leave the authorities of RDS out.")] = False,
+    ca_url: Annotated[str | None, typer.Option("--ca-url", metavar="URL", help="Fetch them from here instead.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made, and make nothing.")] = False,
+    file: File = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make what a stack stands on in an AWS account: state, key, roles of CI; and write where it lands into its file.
+
+    Makes only what is not there; a run that ended in the middle is completed by the next one. Refuses every account
+    but the one that is named, and overwrites nothing in the stack file.
+    """
+    from operations.init import command, presenting  # noqa: PLC0415
+
+    options = command.Options(account, region, cluster, repository, skip_ca, ca_url, dry_run, file)
+    report = command.run(project_of(ctx), stack, options)
+    if as_json:
+        print_json(presenting.data(report))
+    else:
+        show(presenting.text(report))
+
+
 @app.command(epilog="Example: [bold]pxlctl render dev --out /tmp/manifests[/bold]")
 def render(
     ctx: typer.Context,
@@ -142,11 +181,19 @@ def up(ctx: typer.Context, stack: Stack, file: File = None, as_json: AsJson = Fa
 
 
 @app.command(epilog="Example: [bold]pxlctl preview staging[/bold]")
-def preview(ctx: typer.Context, stack: Stack, file: File = None) -> None:
+def preview(
+    ctx: typer.Context,
+    stack: Stack,
+    file: File = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option("--markdown", metavar="F", help="Also write it as a page: replacements and lost data on top."),
+    ] = None,
+) -> None:
     """Say what `up` would change, and change nothing."""
     from operations import commands  # noqa: PLC0415
 
-    commands.preview(project_of(ctx), stack, file)
+    commands.preview(project_of(ctx), stack, file, markdown)
 
 
 app.command(epilog="Example: [bold]pxlctl promote staging prod[/bold]")(promotion.promote)

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from operations import checking, deploy
 from operations import orphans as left
 from operations.console import say, show, step
 from operations.errors import Problem
+from operations.preview import changes
+from operations.preview import page as previewed
 from operations.proof.isolation import command as isolation
 from operations.proof.isolation.declared import from_file, from_outputs
 from operations.proof.isolation.prove import Options
@@ -41,15 +44,47 @@ def up(project: Project, stack: str, file: Path | None, *, as_json: bool = False
             show(f"{key}: {value}")
 
 
-def preview(project: Project, stack: str, file: Path | None) -> None:
+def preview(project: Project, stack: str, file: Path | None, page: Path | None = None) -> None:
     """Checks the settings and shows what would change.
+
+    Args:
+        project: The project.
+        stack: Name of the stack.
+        file: The settings file to use instead of ``Pulumi.<stack>.yaml``.
+        page: Where to write it as a page for a pull request, too; also when it fails, with the reason.
 
     Raises:
         Problem: If the settings or the engine fail.
     """
-    deployment = _prepare(project, stack, file)
-    # What it says is the result, so it goes where results go.
-    deploy.preview(deployment, out=show)
+    if page is None:
+        # What it says is the result, so it goes where results go.
+        deploy.preview(_prepare(project, stack, file), out=show)
+        return
+    with tempfile.TemporaryDirectory(prefix="pxl-preview-") as folder:
+        log, failed = Path(folder) / "events", None
+        try:
+            deployment = _prepare(project, stack, file)
+            # The engine hides this option unless it is asked to show everything; its own SDKs rely on it, too.
+            deployment = replace(deployment, env={**deployment.env, "PULUMI_DEBUG_COMMANDS": "true"})
+            deploy.preview(deployment, ["--event-log", str(log)], out=show)
+        except Problem as problem:
+            failed = problem
+        write_page(page, previewed.markdown(stack, changes.read(log), failed))
+        if failed is not None:
+            raise failed
+
+
+def write_page(path: Path, text: str) -> None:
+    """Writes a page, and the folders above it.
+
+    Raises:
+        Problem: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Problem(f"{path} cannot be written", why=error.strerror or str(error)) from error
 
 
 def prove_isolation(

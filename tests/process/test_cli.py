@@ -34,7 +34,7 @@ def pxlctl(project: Path, *arguments: str, **more: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "command", ["check", "render", "doctor", "up", "preview", "down", "explain", "proof isolation"]
+    "command", ["check", "render", "doctor", "init", "up", "preview", "down", "explain", "proof isolation"]
 )
 def test_every_command_has_help_with_an_example(command: str) -> None:
     result = CliRunner().invoke(app, [*command.split(), "--help"])
@@ -89,7 +89,7 @@ def test_the_next_step_names_the_file_that_was_looked_at(project: Path, tmp_path
     assert f"pxlctl check dev --file {other}" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["check", "render", "doctor", "up", "preview", "down"])
+@pytest.mark.parametrize("command", ["check", "render", "doctor", "init", "up", "preview", "down"])
 def test_a_settings_file_that_cannot_be_used_is_one_message(project: Path, command: str) -> None:
     missing = pxlctl(project, command, "dev", "--file", str(project / "none.yaml"))
     assert missing.exit_code == 1

@@ -1,0 +1,1 @@
+"""``pxlctl init``: what a stack stands on before it exists: state, key, who may deploy it, where it lands."""

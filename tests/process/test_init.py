@@ -1,0 +1,464 @@
+"""``pxlctl init`` against an account that moto plays: what it makes, twice, interrupted, refused, throttled."""
+
+import http.server
+import json
+import threading
+from pathlib import Path
+
+import pytest
+import yaml
+from init_world import ACCOUNT, PEM, REGION, REPOSITORY, STACK_FILE, Interference, World, world
+from typer.testing import CliRunner
+
+from infra.settings import check_stack_file
+from operations.command_line import app
+from operations.errors import Problem
+from operations.init import bucket, presenting
+from operations.init.aws import Aws
+from operations.init.names import Names
+from operations.init.outcome import Verb
+
+BUCKET = f"pxl-staging-state-{ACCOUNT}-{REGION}"
+
+
+@pytest.fixture
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with world(tmp_path, monkeypatch) as made:
+        yield made
+
+
+def test_the_bucket_of_the_state_is_closed_versioned_encrypted_and_tidied(there: World):
+    there.run()
+    made = there.everything()["buckets"][BUCKET]
+    assert made["versioning"] == "Enabled", "an overwritten state must be there to go back to"
+    assert set(made["public"].values()) == {True}, "a state must never be public"
+    assert made["ownership"] == [{"ObjectOwnership": "BucketOwnerEnforced"}], "ACLs of others must not count"
+    (rule,) = made["encryption"]["Rules"]
+    key = there.client("kms").describe_key(KeyId="alias/pxl-staging-state")["KeyMetadata"]["Arn"]
+    assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    assert rule["BucketKeyEnabled"], "without it every object costs a request to KMS"
+    (statement,) = json.loads(made["policy"])["Statement"]
+    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    (rule,) = made["lifecycle"]
+    assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] == 90, "old versions must not be kept for ever"
+
+
+def test_the_key_rotates_and_only_this_account_is_in_its_policy(there: World):
+    there.run()
+    ((policy, rotates),) = there.everything()["keys"].values()
+    assert rotates, "a key that never changes is a finding in every audit"
+    principals = [statement["Principal"] for statement in json.loads(policy)["Statement"]]
+    assert principals == [{"AWS": f"arn:aws:iam::{ACCOUNT}:root"}], "a wildcard would let other accounts in"
+
+
+def test_the_roles_trust_one_repository_and_each_only_its_own_kind_of_job(there: World):
+    there.run()
+    roles = there.everything()["roles"]
+    for purpose, subject in (("preview", "pull_request"), ("deploy", "environment:staging")):
+        (statement,) = roles[f"pxl-staging-ci-{purpose}"][0]["Statement"]
+        assert statement["Condition"] == {
+            "StringEquals": {
+                "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+                "token.actions.githubusercontent.com:sub": f"repo:{REPOSITORY}:{subject}",
+            }
+        }, "StringLike, or a wildcard, would let other repositories or jobs in"
+    assert roles["pxl-staging-ci-preview"][2] == ["ReadOnlyAccess"]
+    assert roles["pxl-staging-ci-deploy"][2] == [], "no managed policy is narrow enough to deploy with"
+
+
+def test_without_a_repository_no_role_is_made(there: World):
+    report = there.run(repository=None)
+    assert there.everything()["roles"] == {}, "a role that trusts nobody in particular must not exist"
+    assert [one.verb for one in report.outcomes if one.part == "roles of CI"] == [Verb.SKIPPED]
+
+
+def test_the_stack_file_says_where_it_lands_and_keeps_every_line_that_it_had(there: World):
+    there.run()
+    text = there.file.read_text()
+    for line in STACK_FILE.splitlines():
+        assert line in text.splitlines(), f"this line was lost or written anew: {line!r}"
+    document = yaml.safe_load(text)
+    assert document["secretsprovider"] == f"awskms://alias/pxl-staging-state?region={REGION}"
+    assert document["config"]["pxl:aws"] == {
+        "account": ACCOUNT,
+        "region": REGION,
+        "cluster": "staging",
+        "vpcId": there.vpc,
+        "subnetIds": there.private,
+        "nodeSecurityGroupId": "sg-0aa11bb22cc33dd44",
+    }
+    assert f'account: "{ACCOUNT}"' in text, "12 digits without quotes are a number, which the settings refuse"
+    wrong = [one for one in check_stack_file(there.file) if one.key.startswith(("pxl:aws", "secretsprovider"))]
+    assert not wrong, "what init writes must be what the settings take"
+
+
+def test_a_second_run_changes_nothing(there: World):
+    there.run()
+    made, text = there.everything(), there.file.read_text()
+    interference = Interference(there.session)
+    report = there.run()
+    assert interference.changes == [], "a second run must not even try to change something"
+    assert {one.verb for one in report.outcomes} <= {Verb.THERE, Verb.SKIPPED}
+    assert (there.everything(), there.file.read_text()) == (made, text)
+
+
+def test_a_run_that_ends_before_any_of_its_changes_is_completed_by_the_next(tmp_path, monkeypatch):
+    """Each run may make one change only: so every state that an interrupt can leave is one that a run begins with."""
+    for name in ("whole", "pieces"):
+        (tmp_path / name).mkdir()
+    with world(tmp_path / "whole", monkeypatch) as there:
+        interference = Interference(there.session)
+        there.run()
+        steps, whole = list(interference.changes), _shape(there)
+    assert len(steps) > 15, "too few changes: what is interrupted here?"
+    with world(tmp_path / "pieces", monkeypatch) as there:
+        interference = Interference(there.session)
+        made: list[str] = []
+        for _ in steps:
+            interference.stop_at(1)
+            try:
+                there.run()
+            except KeyboardInterrupt:
+                assert there.file.read_text() == STACK_FILE, "the file is written when all of it is true"
+            made += interference.changes
+        assert made == steps, "a run must go on where the last one ended, with nothing lost or made twice"
+        interference.go_on()
+        there.run()
+        assert interference.changes == [] and _shape(there) == whole
+
+
+def _shape(there: World) -> str:
+    """Everything without the ids that each account draws anew."""
+    everything = there.everything()
+    for number, key in enumerate(everything["keys"]):
+        text = json.dumps(everything, sort_keys=True).replace(key, f"key-{number}")
+        everything = json.loads(text)
+    return json.dumps(everything, sort_keys=True)
+
+
+def test_what_others_added_to_the_bucket_stays(there: World):
+    there.run()
+    s3 = there.client("s3")
+    policy = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])
+    audit = {
+        "Sid": "Audit", "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{BUCKET}",
+    }  # fmt: skip
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({**policy, "Statement": [audit]}))
+    report = there.run()
+    statements = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])["Statement"]
+    assert [one["Sid"] for one in statements] == ["Audit", "TlsOnly"], "ours is added, theirs is kept"
+    assert [one.changes for one in report.outcomes if one.verb is Verb.CHANGED] == [("TLS only",)]
+
+
+@pytest.mark.parametrize("drift", ["versioning", "public", "trust", "inline"])
+def test_what_was_loosened_since_is_put_right(there: World, drift):
+    there.run()
+    before = there.everything()
+    s3, iam = there.client("s3"), there.client("iam")
+    if drift == "versioning":
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
+    elif drift == "public":
+        s3.delete_public_access_block(Bucket=BUCKET)
+    elif drift == "trust":
+        document = before["roles"]["pxl-staging-ci-deploy"][0]
+        document = json.loads(json.dumps(document).replace("environment:staging", "*"))
+        iam.update_assume_role_policy(RoleName="pxl-staging-ci-deploy", PolicyDocument=json.dumps(document))
+    else:
+        iam.delete_role_policy(RoleName="pxl-staging-ci-preview", PolicyName="no-contents")
+    report = there.run()
+    assert there.everything() == before, "init says how it has to be"
+    assert [one.verb for one in report.outcomes if one.changes] == [Verb.CHANGED], "and says what it changed"
+
+
+def test_a_dry_run_says_everything_and_makes_nothing(there: World):
+    interference = Interference(there.session)
+    report = there.run(dry=True)
+    assert interference.changes == [], "a dry run must not change anything"
+    assert there.file.read_text() == STACK_FILE
+    verbs = {one.part: one.verb for one in report.outcomes}
+    for part in ("key", "bucket", "identity provider", "preview role", "deploy role"):
+        assert verbs[part] is Verb.WOULD_MAKE, f"{part} would be made"
+    assert "nothing was changed" in presenting.text(report)
+
+
+def test_every_other_account_is_refused_before_anything_is_looked_at(there: World):
+    interference = Interference(there.session)
+    with pytest.raises(Problem) as problem:
+        there.run(account="999999999999")
+    assert f"account {ACCOUNT}, but 999999999999" in str(problem.value)
+    assert interference.requests == ["GetCallerIdentity"], "nothing may be asked of a wrong account, or made in it"
+
+
+def test_the_account_of_the_stack_file_counts_as_much_as_that_of_the_command_line(there: World):
+    there.file.write_text(STACK_FILE + '  pxl:aws:\n    account: "111111111111"\n')
+    with pytest.raises(Problem, match="--account says"):
+        there.run()
+    with pytest.raises(Problem, match="but 111111111111 is meant"):
+        there.run(account=None)
+
+
+@pytest.mark.parametrize("missing", ["account", "region", "cluster"])
+def test_what_is_said_nowhere_is_asked_for_and_never_guessed(there: World, missing):
+    with pytest.raises(Problem, match=f"not said which {missing}"):
+        there.run(**{missing: None})
+
+
+@pytest.mark.parametrize("repository", ["*/*", "example", "example/app:ref", "example/*", ""])
+def test_a_repository_that_is_a_pattern_is_refused(there: World, repository):
+    with pytest.raises(Problem, match="not a repository"):
+        there.run(repository=repository)
+
+
+def test_a_value_of_the_file_that_differs_is_an_error_and_nothing_is_made(there: World):
+    there.file.write_text(STACK_FILE + "  pxl:aws:\n    vpcId: vpc-0100000000000001  # the example's\n")
+    interference = Interference(there.session)
+    with pytest.raises(Problem) as problem:
+        there.run()
+    assert "pxl:aws.vpcId is vpc-0100000000000001" in str(problem.value) and there.vpc in str(problem.value)
+    assert interference.changes == [], "what is found out at the end must not cost a key and a bucket"
+
+
+def test_the_same_values_in_another_order_or_dotted_are_the_same(there: World):
+    listed = ", ".join(reversed(there.private))
+    text = f"{STACK_FILE}  pxl:aws.region: {REGION}\n  pxl:aws:\n    subnetIds: [{listed}]\n"
+    there.file.write_text(text)
+    there.run()
+    config = yaml.safe_load(there.file.read_text())["config"]
+    assert config["pxl:aws"]["subnetIds"] == list(reversed(there.private)), "nothing that stands there is overwritten"
+    assert "region" not in config["pxl:aws"], "it would be there twice"
+
+
+def test_a_stack_under_a_passphrase_is_not_put_under_a_key_by_itself(there: World):
+    there.file.write_text("encryptionsalt: v1:abc\n" + STACK_FILE)
+    with pytest.raises(Problem, match="under a passphrase") as problem:
+        there.run()
+    assert "change-secrets-provider" in str(problem.value)
+
+
+def test_with_a_platform_stack_its_outputs_say_where_it_lands(there: World):
+    there.file.write_text(STACK_FILE + "  pxl:aws:\n    platform: organization/platform/staging\n")
+    there.run()
+    assert set(yaml.safe_load(there.file.read_text())["config"]["pxl:aws"]) == {
+        "platform", "account", "region", "cluster",
+    }  # fmt: skip
+
+
+def test_an_unknown_cluster_is_answered_with_those_that_exist(there: World):
+    there.cluster("other")
+    with pytest.raises(Problem, match="no cluster 'stagign'") as problem:
+        there.run(cluster="stagign")
+    assert "other, staging" in str(problem.value) or "staging, other" in str(problem.value)
+
+
+def test_private_subnets_in_one_zone_are_not_enough(there: World):
+    there.private.clear(), there.public.clear()
+    there.network(zones="aa", public="bc")
+    there.cluster("narrow")
+    with pytest.raises(Problem, match="fewer than 2 zones"):
+        there.run(cluster="narrow")
+
+
+def test_a_key_that_is_about_to_be_deleted_is_not_built_upon(there: World):
+    there.run()
+    kms = there.client("kms")
+    key = kms.describe_key(KeyId="alias/pxl-staging-state")["KeyMetadata"]["KeyId"]
+    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    with pytest.raises(Problem, match="cannot be used") as problem:
+        there.run()
+    assert f"cancel-key-deletion --key-id {key}" in str(problem.value), "time counts: the command has to be there"
+
+
+def test_a_role_of_the_same_name_that_is_not_ours_is_left_alone(there: World):
+    there.client("iam").create_role(RoleName="pxl-staging-ci-deploy", AssumeRolePolicyDocument="{}")
+    with pytest.raises(Problem, match="not this stack's"):
+        there.run()
+
+
+def test_further_rights_on_a_role_are_told(there: World):
+    there.run()
+    there.client("iam").attach_role_policy(
+        RoleName="pxl-staging-ci-deploy", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
+    )
+    with pytest.raises(Problem, match="more rights") as problem:
+        there.run()
+    assert "detach-role-policy" in str(problem.value)
+
+
+def test_an_identity_provider_of_another_repository_is_shared(there: World):
+    there.client("iam").create_open_id_connect_provider(
+        Url="https://token.actions.githubusercontent.com", ClientIDList=["another"], ThumbprintList=["a" * 40]
+    )
+    there.run()
+    (provider,) = there.everything()["providers"]
+    found = there.client("iam").get_open_id_connect_provider(OpenIDConnectProviderArn=provider)
+    assert found["ClientIDList"] == ["another", "sts.amazonaws.com"], "theirs must go on working"
+
+
+REFUSED = [
+    ("GetCallerIdentity", 403, "sts:GetCallerIdentity"),
+    ("DescribeCluster", 403, "eks:DescribeCluster"),
+    ("DescribeSubnets", 403, "ec2:DescribeSubnets"),
+    ("CreateKey", 400, "kms:CreateKey"),
+    ("CreateAlias", 400, "kms:CreateAlias"),
+    ("CreateBucket", 403, "s3:CreateBucket"),
+    ("PutBucketEncryption", 403, "s3:PutEncryptionConfiguration"),
+    ("PutPublicAccessBlock", 403, "s3:PutBucketPublicAccessBlock"),
+    ("PutBucketLifecycleConfiguration", 403, "s3:PutLifecycleConfiguration"),
+    ("CreateOpenIDConnectProvider", 403, "iam:CreateOpenIDConnectProvider"),
+    ("CreateRole", 403, "iam:CreateRole"),
+    ("PutRolePolicy", 403, "iam:PutRolePolicy"),
+    ("AttachRolePolicy", 403, "iam:AttachRolePolicy"),
+]
+
+
+@pytest.mark.parametrize(("request_name", "status", "right"), REFUSED, ids=[name for name, _, _ in REFUSED])
+def test_a_right_that_lacks_is_named_as_iam_names_it(there: World, request_name, status, right):
+    Interference(there.session).answer(request_name, status, "AccessDeniedException", "not you")
+    with pytest.raises(Problem) as problem:
+        there.run()
+    assert problem.value.what == f"these credentials lack {right}", "that name is what goes into a policy"
+    assert "allow" in str(problem.value.remedy)
+
+
+def test_throttling_is_waited_out_and_then_told(there: World, monkeypatch):
+    slept: list[float] = []
+    monkeypatch.setattr("botocore.endpoint.time.sleep", slept.append)
+    interference = Interference(there.session)
+    interference.answer("CreateKey", 400, "ThrottlingException", "Rate exceeded")
+    with pytest.raises(Problem, match="fewer requests") as problem:
+        there.run()
+    assert interference.asked["CreateKey"] == 8, "one refusal for being too fast is no reason to give up"
+    assert len(slept) == 7, "and it must wait between the attempts"
+    assert "goes on from there" in str(problem.value.remedy)
+
+
+def test_a_bucket_that_is_somebody_elses_is_said_to_be_possible(there: World):
+    Interference(there.session).answer("HeadBucket", 403, "403", "Forbidden")
+    with pytest.raises(Problem, match="lack s3:ListBucket") as problem:
+        there.run()
+    assert "another account owns" in str(problem.value)
+
+
+def test_credentials_that_ran_out_are_answered_with_how_to_log_in(there: World):
+    Interference(there.session).answer("GetCallerIdentity", 403, "ExpiredToken", "the token has expired")
+    with pytest.raises(Problem, match="not valid any more") as problem:
+        there.run()
+    assert "aws sso login" in str(problem.value)
+
+
+def test_what_comes_next_is_said_with_commands(there: World):
+    text = presenting.text(there.run())
+    for words in (
+        f"pulumi login 's3://{BUCKET}?region={REGION}'",
+        f"pulumi stack init staging --secrets-provider 'awskms://alias/pxl-staging-state?region={REGION}'",
+        "without a release: it makes the registry",
+        "gh variable set PREVIEW_ROLE_STAGING",
+    ):
+        assert words in text, f"the next step must be there to copy: {words}"
+
+
+def test_scripts_get_the_same_as_data(there: World):
+    data = json.loads(json.dumps(presenting.data(there.run())))
+    assert data["changed"] is True and {part["verb"] for part in data["parts"]} == {"made", "changed", "skipped"}
+    assert data["roles"]["preview"] == f"arn:aws:iam::{ACCOUNT}:role/pxl-staging-ci-preview"
+    assert presenting.data(there.run())["changed"] is False, "scripts must see that nothing changed"
+
+
+def pxlctl(there: World, *arguments: str):
+    given = ["--account", ACCOUNT, "--region", REGION, "--cluster", "staging", "--skip-ca"]
+    return CliRunner().invoke(app, ["--cwd", str(there.folder), "init", "staging", *given, *arguments])
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+
+
+def test_the_command_prints_what_scripts_read_and_nothing_else_on_standard_output(there: World, credentials):
+    done = pxlctl(there, "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["backend"] == f"s3://{BUCKET}?region={REGION}"
+    assert "key alias/pxl-staging-state" in done.stderr, "progress goes where it does not disturb"
+
+
+def test_an_interrupt_ends_the_command_as_every_other(there: World, credentials, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("operations.init.bucket.ensure", interrupted)
+    done = pxlctl(there)
+    assert done.exit_code == 130 and "Traceback" not in done.stderr
+    assert there.file.read_text() == STACK_FILE
+
+
+def test_a_stack_file_that_cannot_be_written_is_told_and_stays_whole(there: World, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(Problem, match="cannot be written"):
+        there.run()
+    assert there.file.read_text() == STACK_FILE
+    assert [path.name for path in there.folder.iterdir() if path.name.startswith(".")] == [], (
+        "nothing is left beside it"
+    )
+
+
+def test_the_oldest_region_is_not_named_to_s3(there: World):
+    """S3 refuses a bucket that is asked for in us-east-1 by name."""
+    names = Names("pxl", "staging", ACCOUNT, "us-east-1")
+    bucket.ensure(Aws("us-east-1", session=there.session), names, f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1")
+    assert there.client("s3").get_bucket_location(Bucket=names.bucket)["LocationConstraint"] is None
+
+
+@pytest.fixture
+def served():
+    """A server of this machine that gives out what it is told."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            status, body = answers[self.path]
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    answers = {
+        "/good.pem": (200, PEM.encode()),
+        "/key.pem": (200, (PEM + "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").encode()),
+        "/page.html": (200, b"<html>please log in</html>"),
+        "/none.pem": (404, b""),
+        "/long.pem": (200, PEM.encode() * 2000),
+    }
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_authorities_of_rds_are_fetched_once_and_written_whole(there: World, served):
+    there.run(skip_ca=False, ca_url=f"{served}/good.pem")
+    config = yaml.safe_load(there.file.read_text())["config"]
+    assert config["pxl:postgres"] == {"username": "shop", "ca": PEM}, "beside what stands there"
+    text = there.file.read_text()
+    there.run(skip_ca=False, ca_url=f"{served}/none.pem")
+    assert there.file.read_text() == text, "which authorities a stack trusts is for its file to say"
+
+
+@pytest.mark.parametrize("page", ["key.pem", "page.html", "none.pem", "long.pem"])
+def test_what_is_no_bundle_of_certificates_is_refused_with_the_way_to_do_it_by_hand(there: World, served, page):
+    interference = Interference(there.session)
+    with pytest.raises(Problem) as problem:
+        there.run(skip_ca=False, ca_url=f"{served}/{page}")
+    assert "curl -fsSO" in str(problem.value) and "--skip-ca" in str(problem.value)
+    assert interference.changes == [], "nothing is made before that is known"
+
+
+def test_the_authorities_are_not_taken_over_an_open_line(there: World):
+    with pytest.raises(Problem, match="https only"):
+        there.run(skip_ca=False, ca_url="http://example.com/bundle.pem")
