@@ -57,8 +57,8 @@ def rehearse(
     state = State.current()
     with lock.held(state):
         url = rehearsing.rehearse(state, stack, app=folder.resolve(), port=port)
-    rehearsing.announce(stack, url)
-    sys.stdout.write(url + "\n")
+    rehearsing.announce(state, stack, url)
+    sys.stdout.write(f"{url}\n" if url else "")
 
 
 @app.command()

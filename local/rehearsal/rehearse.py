@@ -12,6 +12,7 @@ from typing import Any
 
 from infra.repositories import repository
 from infra.settings import Settings, SettingsError, from_stack_file
+from infra.settings.model import EnvironmentName
 from local import engine, images, node, platform, stackfile, stacks
 from local.aws import seed, server
 from local.node import ports
@@ -19,7 +20,7 @@ from local.node.config import REGISTRY_HOSTS
 from local.node.layout import POD_NETWORK, REGISTRY, Layout
 from local.paths import CHECKOUT, State, write
 from local.platform import Platform
-from local.rehearsal import authority, keeper, stage
+from local.rehearsal import authority, keeper, profiles, stage
 from local.rehearsal.stage import Stage
 from operations import deploy
 from operations.console import say, step
@@ -62,8 +63,10 @@ class _Stack:
             deploy.up(deployment)
 
 
-def rehearse(state: State, stack: str, *, app: Path, port: int | None) -> str:
+def rehearse(state: State, stack: str, *, app: Path, port: int | None) -> str | None:
     """Brings a stack of AWS up on this machine and returns where it answers.
+
+    A stack without a release gets one that is built here; prod does not, and None says so: what it runs is promoted.
 
     Args:
         state: The state folder of the embedded platform.
@@ -83,6 +86,7 @@ def rehearse(state: State, stack: str, *, app: Path, port: int | None) -> str:
     ready = {**target.images, **images.ensure(target.node, state, ["haproxy"])}
     setting = _stage(state, stack, settings, ready, port)
     setting.save(state)
+    profiles.refresh(state)
     node.install_addons(target.node, target.images, stage.dns_rules(state))
     landing = _landing(state, setting, settings, target)
     keeper.ensure(state, setting)
@@ -94,6 +98,8 @@ def rehearse(state: State, stack: str, *, app: Path, port: int | None) -> str:
     if digest is None:
         # As the first time in an account: the registry exists before a digest does.
         made.deploy(additions)
+        if settings.environment is EnvironmentName.PROD:
+            return None
         digest = _push(target.node, state, stack, settings, app)
         additions["pxl:release"] = {"digest": digest, "reason": "rehearsal of a build that no stack has run"}
     made.deploy(additions)
@@ -107,18 +113,6 @@ def end(state: State) -> None:
     for stack in stage.stacks(state):
         keeper.stop(state, stack)
         server.stop(stage.state_of(state, stack))
-
-
-def environment(state: State, stack: str) -> dict[str, str]:
-    """What a command needs to reach the account that a rehearsal plays.
-
-    Raises:
-        Problem: There is no rehearsal of the stack.
-    """
-    known = stage.read(state, stack)
-    if known is None:
-        raise Problem(f"There is no rehearsal of {stack}.", remedy=f"make rehearse STACK={stack}")
-    return _aws(state, stack, known.region)
 
 
 def _settings(source: Path) -> Settings:
@@ -252,9 +246,17 @@ def _wait(url: str, settings: Settings) -> None:
     raise Problem("The app was rolled out, but does not answer.", where=where, why=last, remedy="make status")
 
 
-def announce(stack: str, url: str) -> None:
+def announce(state: State, stack: str, url: str | None) -> None:
     """What to do with it, on standard error."""
     say("")
-    say(f"  try:  curl {url}/ready")
-    say(f"        curl {url}/version")
-    say(f"  {stack} runs without AWS: what replaces what is in docs/rehearsal.md       end: make down")
+    if url is None:
+        say(f"  {stack} has no release yet: all that one stands on is there, the app is not")
+    else:
+        say(f"  try:   curl {url}/ready")
+        say(f"         curl {url}/version")
+    known = node.running(state)
+    if known is not None:
+        say(f"  next:  export AWS_CONFIG_FILE={profiles.path(state)}")
+        say("         pxlctl promote staging prod --from-profile staging --to-profile prod \\")
+        say(f"           --kubeconfig {known.kubeconfig} --reason 'a rehearsal does not wait for the soak'")
+    say(f"  {stack} runs without AWS: what stands for what is in docs/rehearsal.md       end: make down")

@@ -24,7 +24,7 @@ def any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_platform_has_the_images_that_the_components_run() -> None:
-    assert set(PLATFORM) == {"pause", "coredns", "node22", "postgres", "redis", "registry"}
+    assert set(PLATFORM) == {"pause", "coredns", "node22", "postgres", "redis", "registry", "haproxy"}
 
 
 def test_an_image_is_named_after_all_that_it_is_made_from() -> None:
@@ -36,7 +36,7 @@ def test_a_change_of_the_base_rebuilds_what_stands_on_it(monkeypatch: pytest.Mon
     before = {name: recipe.fingerprint() for name, recipe in PLATFORM.items()}
     monkeypatch.setattr(assets.debian, "sources", lambda _release: ["deb other bookworm main"])
     changed = {name for name, recipe in PLATFORM.items() if recipe.fingerprint() != before[name]}
-    assert changed == {"node22", "postgres", "redis", "registry"}, "a program alone has no Debian in it"
+    assert changed == {"node22", "postgres", "redis", "registry", "haproxy"}, "a program alone has no Debian in it"
 
 
 def test_a_new_go_build_changes_only_the_images_of_programs(monkeypatch: pytest.MonkeyPatch) -> None:
