@@ -258,5 +258,6 @@ def announce(state: State, stack: str, url: str | None) -> None:
     if known is not None:
         say(f"  next:  export AWS_CONFIG_FILE={profiles.path(state)}")
         say("         pxlctl promote staging prod --from-profile staging --to-profile prod \\")
-        say(f"           --kubeconfig {known.kubeconfig} --reason 'a rehearsal does not wait for the soak'")
+        say(f"           --kubeconfig {known.kubeconfig} --kube-context {known.context} \\")
+        say("           --reason 'a rehearsal does not wait for the soak'")
     say(f"  {stack} runs without AWS: what stands for what is in docs/rehearsal.md       end: make down")
