@@ -8,7 +8,7 @@ from typing import Any
 
 from local import build as builds
 from local.node import cgroups
-from local.node.config import CONTAINERD_SOCKET, KERNEL_SETTINGS, POLICIES_PLUGIN
+from local.node.config import CONTAINERD_SOCKET, KERNEL_SETTINGS, POLICIES_PLUGIN, REGISTRY_HOSTS
 from local.node.layout import (
     API_PORT,
     APP_NODE_PORT,
@@ -126,11 +126,12 @@ def build(layout: Layout, root: Path, scratch: Path) -> dict[str, Any]:
 
 
 def fingerprint(wanted: dict[str, Any], *read_by_daemons: Path) -> str:
-    """Twelve hex digits over a specification and everything in the folders that its daemons read."""
+    """Twelve hex digits over a specification and everything in the folders that its daemons read at their start."""
     digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode())
     for folder in read_by_daemons:
         for path in sorted(folder.rglob("*")):
-            if path.is_file():
+            # Which registry answers for which is read at every pull.
+            if path.is_file() and REGISTRY_HOSTS not in path.relative_to(folder).parts:
                 digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -16,6 +16,7 @@ REPLACED: dict[str, str] = {
     "ECR": "the node's own registry, which also answers when the node pulls from ECR's name",
     "External Secrets": "a loop that reads moto's Secrets Manager and writes the Secrets",
     "the load balancer controller": "a loop that opens a port of this machine to the pods, without TLS",
+    "the size of the pods": "50m of CPU each: staging and prod share one machine",
     "Route 53 and ACM": "records and certificates exist in moto and are asked by nobody",
 }
 """What replaces what in a rehearsal."""

@@ -27,6 +27,7 @@ from operations.console import say, step
 from operations.errors import Problem
 
 _ANSWER_SECONDS = 120
+_POD_CPU = "50m"
 _HOSTS = """server = "https://{host}"
 
 [host."http://{registry}"]
@@ -196,6 +197,8 @@ def _additions(
         "pxl:postgres": {"ca": ca},
         "pxl:redis": {"ca": ca},
         "pxl:ingress": {"hostedZoneId": landing["zoneId"]},
+        "pxl:api": {"resources": {"cpu": _POD_CPU}},
+        "pxl:worker": {"resources": {"cpu": _POD_CPU}},
     }
     if digest:
         added.pop("pxl:release", None)  # the committed block says it, and where it was proven
