@@ -1,6 +1,8 @@
 """Refuses, before anything is touched, to run against another account, region or cluster than the settings name."""
 
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -29,18 +31,25 @@ def check_target(settings: Settings, wanted: Aws, provider: aws.Provider) -> Non
         WrongTargetError: Another account, region or cluster.
     """
     opts = pulumi.InvokeOptions(provider=provider)
-    account = aws.get_caller_identity(opts=opts).account_id
+    use = f"use credentials of {wanted.account} (AWS_PROFILE, or the role that CI assumes)"
+    # The provider itself takes no other account, and says so in its own words.
+    account = _asked(
+        lambda: aws.get_caller_identity(opts=opts).account_id, f"pxl:aws.account = {wanted.account} is refused", use
+    )
     if account != wanted.account:
         raise WrongTargetError(
-            f"pxl:aws.account = {wanted.account}, but the credentials are of account {account}\n"
-            f"  next: use credentials of {wanted.account} (AWS_PROFILE, or the role that CI assumes)"
+            f"pxl:aws.account = {wanted.account}, but the credentials are of account {account}\n  next: {use}"
         )
     region = aws.get_region(opts=opts).region
     if region != wanted.region:
         raise WrongTargetError(
             f"pxl:aws.region = {wanted.region}, but the provider works in {region}\n  next: unset aws:region"
         )
-    endpoint = aws.eks.get_cluster(name=wanted.cluster, opts=opts).endpoint
+    endpoint = _asked(
+        lambda: aws.eks.get_cluster(name=wanted.cluster, opts=opts).endpoint,
+        f"pxl:aws.cluster = {wanted.cluster} is not to be found in account {account}, {region}",
+        "name the EKS cluster that the stack runs on, or make it first (examples/platform)",
+    )
     server = server_of(settings)
     if _address(server) != _address(endpoint):
         raise WrongTargetError(
@@ -48,6 +57,17 @@ def check_target(settings: Settings, wanted: Aws, provider: aws.Provider) -> Non
             f"  next: aws eks update-kubeconfig --name {wanted.cluster} --region {wanted.region} "
             f"--alias {settings.kubernetes.context or wanted.cluster}"
         )
+
+
+def _asked(question: Callable[[], str], problem: str, remedy: str) -> str:
+    """The answer; what goes wrong is told with the setting that it is about."""
+    try:
+        return question()
+    except Exception as error:  # the SDK raises no narrower one
+        reason = re.sub(
+            r"^.*returned an error: (invocation of \S+ returned an error: )?", "", str(error), flags=re.DOTALL
+        )
+        raise WrongTargetError(f"{problem}\n  why:  {reason.strip()}\n  next: {remedy}") from error
 
 
 def server_of(settings: Settings) -> str:

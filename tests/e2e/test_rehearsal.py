@@ -43,9 +43,10 @@ class Rehearsal(Platform):
         identity = {
             f"GIT_{who}_{what}": "ada@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
         }
+        env = {**os.environ, **identity}
         done = subprocess.run(
-            ["git", *arguments], cwd=self.checkout, env={**os.environ, **identity}, capture_output=True, text=True, check=False
-        )  # fmt: skip
+            ["git", *arguments], cwd=self.checkout, env=env, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

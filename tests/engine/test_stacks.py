@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import yaml
 
 from infra.environments import ENVIRONMENTS
 from local import engine, stackfile, stacks
+from local.aws import server
+from local.aws.seed import seed
 from local.paths import CHECKOUT, State
 
 pytestmark = pytest.mark.engine
@@ -22,11 +25,14 @@ ADDITIONS: dict[str, Any] = {
     # Nothing proves it: prod asks for a reason.
     "pxl:release": {"digest": DIGEST, "reason": "a test"},
 }
+ACCOUNTS = {"staging": "111111111111", "prod": "222222222222"}
+REGION = "eu-central-1"
+API_SERVER = "https://127.0.0.1:1"
 # Nothing listens there: a preview must work all the same.
 KUBECONFIG = {
     "apiVersion": "v1",
     "kind": "Config",
-    "clusters": [{"name": "none", "cluster": {"server": "https://127.0.0.1:1"}}],
+    "clusters": [{"name": "none", "cluster": {"server": API_SERVER}}],
     "users": [{"name": "none", "user": {"token": "none"}}],
     "contexts": [
         {"name": name, "context": {"cluster": "none", "user": "none"}} for name in ("none", "staging", "prod")
@@ -41,6 +47,8 @@ class Workbench:
 
     folder: Path
     env: dict[str, str]
+    places: dict[str, dict[str, Any]]
+    endpoints: dict[str, dict[str, str]]
     stack: str = "dev"
     made: set[str] = field(default_factory=set)
 
@@ -52,7 +60,8 @@ class Workbench:
         """Makes a stack from the committed file and some changes."""
         self.stack = stack
         kubeconfig = {"kubeconfig": str(self.folder / "kubeconfig")}
-        additions = {**ADDITIONS, "pxl:kubernetes": kubeconfig, **{f"pxl:{key}": to for key, to in settings.items()}}
+        changes = {f"pxl:{key}": to for key, to in settings.items()}
+        additions = {**ADDITIONS, "pxl:kubernetes": kubeconfig, **self.places.get(stack, {}), **changes}
         stackfile.write_copy(CHECKOUT / self.file.name, self.file, additions)
         if stack in self.made:
             stackfile.take_over_keys(self.folder / "project" / self.file.name, self.file)
@@ -65,18 +74,40 @@ class Workbench:
         argv = ["pulumi", *arguments, "--non-interactive"]
         if arguments[0] in ("up", "preview", "config"):
             argv += ["--stack", self.stack, "--config-file", str(self.file)]
-        return subprocess.run(
-            argv, cwd=CHECKOUT, env=self.env, capture_output=True, text=True, timeout=120, check=False
-        )
+        env = {**self.env, **self.endpoints.get(self.stack, {})}
+        return subprocess.run(argv, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture(scope="module")
-def workbench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     state = State(tmp_path_factory.mktemp("engine"))
     used = engine.ensure()
     used.plugins(state)
     (state.folder / "kubeconfig").write_text(yaml.safe_dump(KUBECONFIG))
-    return Workbench(state.folder, used.env(state))
+    own = {stack: State(tmp_path_factory.mktemp(stack)) for stack in ACCOUNTS}
+    found = {stack: server.start(own[stack], account=account) for stack, account in ACCOUNTS.items()}
+    places = {stack: place(stack, each.endpoint) for stack, each in found.items()}
+    endpoints = {
+        stack: {k: v for k, v in each.env(REGION).items() if k.startswith("AWS_")} for stack, each in found.items()
+    }
+    yield Workbench(state.folder, used.env(state), places, endpoints)
+    for each in own.values():
+        server.stop(each)
+
+
+def place(stack: str, endpoint: str) -> dict[str, Any]:
+    """What of a stack file says where on AWS it lies."""
+    made = seed(
+        endpoint,
+        REGION,
+        vpc_cidr="10.40.0.0/16",
+        subnet_cidrs=["10.40.0.0/20", "10.40.16.0/20"],
+        cluster_name=stack,
+        cluster_endpoint=API_SERVER,
+        zone_name="example.com",
+    )
+    where = {"vpcId": made.vpc_id, "subnetIds": [*made.subnet_ids], "nodeSecurityGroupId": made.node_security_group_id}
+    return {"pxl:aws": where, "pxl:ingress": {"hostedZoneId": made.zone_id}}
 
 
 @pytest.mark.parametrize("stack", ENVIRONMENTS)
@@ -162,3 +193,63 @@ def test_a_generated_secret_is_encrypted_in_the_state(workbench):
         path.read_text(errors="replace") for path in (workbench.folder / "pulumi").rglob("*") if path.is_file()
     )
     assert not any(value in stored for value in drawn), "the state must hold them encrypted only"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"account": "333333333333"}, ["pxl:aws.account = 333333333333", "111111111111", "AWS_PROFILE"]),
+        ({"cluster": "another"}, ["another"]),
+    ],
+    ids=["another account", "a cluster that the account has not"],
+)
+def test_credentials_that_lead_elsewhere_are_refused_at_the_preview(workbench, wrong, words):
+    workbench.select("staging")
+    file = yaml.safe_load(workbench.file.read_text())
+    file["config"]["pxl:aws"].update(wrong)
+    workbench.file.write_text(yaml.safe_dump(file))
+    done = workbench.pulumi("preview")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0, "nothing may be planned for another account or cluster"
+    for word in words:
+        assert word in said, f"the message must name {word}:\n{said[-3000:]}"
+    assert "Traceback" not in said, said[-3000:]
+
+
+def test_a_kubeconfig_that_leads_to_another_cluster_is_refused_by_name(workbench):
+    workbench.select("staging")
+    other = json.loads(json.dumps(KUBECONFIG))
+    other["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:2"
+    (workbench.folder / "other").write_text(yaml.safe_dump(other))
+    file = yaml.safe_load(workbench.file.read_text())
+    file["config"]["pxl:kubernetes"]["kubeconfig"] = str(workbench.folder / "other")
+    workbench.file.write_text(yaml.safe_dump(file))
+    done = workbench.pulumi("preview")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    for word in ("pxl:aws.cluster = staging", API_SERVER, "https://127.0.0.1:2", "aws eks update-kubeconfig"):
+        assert word in said, f"the message must name {word}:\n{said[-3000:]}"
+
+
+def test_what_holds_data_in_prod_is_neither_replaced_nor_destroyed(workbench):
+    workbench.select("prod")
+    managed = ["--exclude", "**kubernetes:**"]
+    done = workbench.pulumi("up", "--yes", "--skip-preview", *managed)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+    kept = workbench.pulumi(
+        "destroy", "--yes", "--skip-preview", "--stack", "prod", "--config-file", str(workbench.file)
+    )
+    assert kept.returncode != 0, "the engine itself refuses"
+    assert "protected" in kept.stdout + kept.stderr
+    state = json.loads(workbench.pulumi("stack", "export", "--stack", "prod").stdout)["deployment"]["resources"]
+    protected = {item["type"] for item in state if item.get("protect")}
+    assert protected >= {
+        "aws:rds/instance:Instance", "aws:elasticache/replicationGroup:ReplicationGroup", "aws:kms/key:Key",
+        "aws:ecr/repository:Repository", "aws:backup/vault:Vault",
+    }, f"these hold what nobody can make again: {protected}"  # fmt: skip
+
+    workbench.select("prod", postgres={"database": "another"})
+    replaced = workbench.pulumi("preview", *managed)
+    assert replaced.returncode != 0, "another name of the database is another database"
+    assert "protect" in replaced.stdout + replaced.stderr
