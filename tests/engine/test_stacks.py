@@ -125,9 +125,7 @@ def test_every_stack_previews_without_a_cluster(workbench, stack):
 
 def test_a_stack_without_a_release_makes_what_it_stands_on(workbench):
     workbench.select("dev")
-    file = yaml.safe_load(workbench.file.read_text())
-    del file["config"]["pxl:release"]
-    workbench.file.write_text(yaml.safe_dump(file))
+    _without_release(workbench)
     done = workbench.pulumi("preview", "--json")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     kinds = [step["urn"].split("::")[2] for step in json.loads(done.stdout)["steps"]]
@@ -233,6 +231,7 @@ def test_a_kubeconfig_that_leads_to_another_cluster_is_refused_by_name(workbench
 
 def test_what_holds_data_in_prod_is_neither_replaced_nor_destroyed(workbench):
     workbench.select("prod")
+    _without_release(workbench)
     managed = ["--exclude", "**kubernetes:**"]
     done = workbench.pulumi("up", "--yes", "--skip-preview", *managed)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -250,6 +249,13 @@ def test_what_holds_data_in_prod_is_neither_replaced_nor_destroyed(workbench):
     }, f"these hold what nobody can make again: {protected}"  # fmt: skip
 
     workbench.select("prod", postgres={"database": "another"})
+    _without_release(workbench)
     replaced = workbench.pulumi("preview", *managed)
     assert replaced.returncode != 0, "another name of the database is another database"
     assert "protect" in replaced.stdout + replaced.stderr
+
+
+def _without_release(workbench: Workbench) -> None:
+    file = yaml.safe_load(workbench.file.read_text())
+    del file["config"]["pxl:release"]
+    workbench.file.write_text(yaml.safe_dump(file))
