@@ -1,4 +1,7 @@
-"""Who may connect to what a store's security group guards: the way in on AWS that a declared link opens."""
+"""Who may connect to what a store's security group guards: the way in on AWS that a declared link opens.
+
+Here and beside it, types of pulumi_aws stand in quotes: it loads a service when it is first named, and takes its time.
+"""
 
 import re
 from collections.abc import Sequence
@@ -37,7 +40,7 @@ def security_group(
     port: int,
     clients: dict[str, Input[str]],
     tags: dict[str, str],
-) -> aws.ec2.SecurityGroup:
+) -> "aws.ec2.SecurityGroup":
     """A group that lets the clients' groups in on one TCP port, nothing else in, and nothing out.
 
     Args:

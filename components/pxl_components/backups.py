@@ -68,7 +68,7 @@ class Backups(pulumi.ComponentResource):
         self.vault_name = vault.name
         self.register_outputs({"vaultName": self.vault_name})
 
-    def _role(self, name: str, spec: "_Spec") -> aws.iam.Role:
+    def _role(self, name: str, spec: "_Spec") -> "aws.iam.Role":
         child = pulumi.ResourceOptions(parent=self)
         trusted = {"Effect": "Allow", "Principal": {"Service": "backup.amazonaws.com"}, "Action": "sts:AssumeRole"}
         role = aws.iam.Role(
@@ -86,7 +86,7 @@ class Backups(pulumi.ComponentResource):
             )
         return role
 
-    def _tests(self, name: str, spec: "_Spec", vault: aws.backup.Vault, role: aws.iam.Role) -> None:
+    def _tests(self, name: str, spec: "_Spec", vault: "aws.backup.Vault", role: "aws.iam.Role") -> None:
         child = pulumi.ResourceOptions(parent=self)
         # Names of these two hold letters, digits and underscores only, so the engine's own would be refused.
         drawn = random.RandomUuid(f"{name}-tests", opts=child).result.apply(lambda uuid: f"{name}_{uuid[:8]}")

@@ -129,7 +129,7 @@ class ManagedSpec:
         return self.engine_version.partition(".")[0]
 
 
-def instance(parent: pulumi.Resource, name: str, database: str, spec: ManagedSpec) -> aws.rds.Instance:
+def instance(parent: pulumi.Resource, name: str, database: str, spec: ManagedSpec) -> "aws.rds.Instance":
     """Declares the instance with all that it stands on.
 
     Args:
@@ -182,7 +182,7 @@ def instance(parent: pulumi.Resource, name: str, database: str, spec: ManagedSpe
     )
 
 
-def _parameters(parent: pulumi.Resource, name: str, spec: ManagedSpec) -> aws.rds.ParameterGroup:
+def _parameters(parent: pulumi.Resource, name: str, spec: ManagedSpec) -> "aws.rds.ParameterGroup":
     fixed = {
         "rds.force_ssl": "1",
         "log_min_duration_statement": str(_SLOW_MILLISECONDS),
@@ -206,7 +206,7 @@ def _parameters(parent: pulumi.Resource, name: str, spec: ManagedSpec) -> aws.rd
     )
 
 
-def _monitoring(parent: pulumi.Resource, name: str, spec: ManagedSpec) -> aws.iam.Role:
+def _monitoring(parent: pulumi.Resource, name: str, spec: ManagedSpec) -> "aws.iam.Role":
     trusted = {"Effect": "Allow", "Principal": {"Service": "monitoring.rds.amazonaws.com"}, "Action": "sts:AssumeRole"}
     opts = pulumi.ResourceOptions(parent=parent)
     role = aws.iam.Role(

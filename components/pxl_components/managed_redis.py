@@ -103,7 +103,7 @@ class ManagedSpec:
         return f"{self.engine}{self.engine_version.partition('.')[0]}"
 
 
-def replication_group(parent: pulumi.Resource, name: str, spec: ManagedSpec) -> aws.elasticache.ReplicationGroup:
+def replication_group(parent: pulumi.Resource, name: str, spec: ManagedSpec) -> "aws.elasticache.ReplicationGroup":
     """Declares the replication group with all that it stands on.
 
     Args:

@@ -59,7 +59,7 @@ class RepositorySpec:
         )
 
 
-def repository(parent: pulumi.Resource, name: str, spec: RepositorySpec) -> aws.ecr.Repository:
+def repository(parent: pulumi.Resource, name: str, spec: RepositorySpec) -> "aws.ecr.Repository":
     """Declares the repository and what expires in it.
 
     Args:

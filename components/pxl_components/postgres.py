@@ -223,7 +223,7 @@ class _Managed:
         name: str,
         spec: "_Spec",
         *,
-        made: aws.rds.Instance,
+        made: "aws.rds.Instance",
         password: SecretKeyRef,
         authority: Input[str] | None,
     ) -> Endpoint:
