@@ -105,10 +105,12 @@ checkov: $(VENV)/installed $(VENV)-checkov/installed ## a security scan of the m
 	@$(VENV)/bin/pxlctl render $(STACK)
 	@$(VENV)-checkov/bin/checkov --quiet --compact --skip-download --framework kubernetes -d build/manifests/$(STACK)
 
-schema: $(VENV)/installed ## writes the config schema into Pulumi.yaml, docs/settings.md and docs/costs.md
+schema: $(VENV)/installed ## writes the config schema into Pulumi.yaml, and the pages that are made of the code
 	@$(PYTHON) -m infra.settings.schema --write
 	@$(PYTHON) -m infra.settings.reference --write
+	@$(PYTHON) -m infra.settings.differences --write
 	@$(PYTHON) -m operations.costs --write
+	@$(PYTHON) -m operations.access --write
 
 requirements: $(VENV)/installed ## compiles the requirements again, hashed, without any address
 	@for name in requirements requirements-dev requirements-checkov; do \

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from operations import access
 from operations.rendering import config
 from operations.rendering.manifests import Resource
 from operations.rendering.program import record
@@ -142,6 +143,16 @@ def test_the_stores_let_in_who_a_link_names_and_nobody_else(prod: list[Resource]
         assert rule["referencedSecurityGroupId"] == "sg-0200000000000000", "the nodes, by group and not by address"
         assert "cidrIpv4" not in rule
     assert all("ingress" not in group and "egress" not in group for group in of(prod, "SecurityGroup"))
+
+
+def test_every_way_to_a_store_is_in_the_page_with_both_of_its_guards(prod: list[Resource]) -> None:
+    written = (ROOT / "docs" / "access.md").read_text()
+    assert written == access.text(prod), "write it again: make schema"
+    rows = [line.split(" | ") for line in written.splitlines() if line.startswith("| ") and "`" in line]
+    reached = {(row[0].strip("| "), row[1]) for row in rows}
+    apps = {(who, store) for who in ("api", "worker", "migrations") for store in ("postgres", "redis")}
+    assert reached == apps | {("database-user", "postgres")}
+    assert all(row[4].startswith("`") for row in rows), "each has a policy and a rule"
 
 
 def test_what_staging_relaxes_is_size_and_what_keeps_data(prod: list[Resource], staging: list[Resource]) -> None:

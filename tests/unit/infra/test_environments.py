@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from infra.environments import DIFFERENCES, ENVIRONMENTS, defaults
-from infra.settings import Settings, from_stack_file, reference, schema
+from infra.settings import Settings, differences, from_stack_file, reference, schema
 from infra.settings.model import SECRET_KEYS, EnvironmentName
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,6 +34,11 @@ def test_the_table_has_a_column_for_every_environment():
 def test_a_row_that_is_the_same_everywhere_is_no_difference():
     same = [path for path, values in DIFFERENCES.items() if all(value == values[0] for value in values)]
     assert not same, f"these belong into the model's own defaults: {same}"
+
+
+def test_the_page_shows_the_table():
+    written = (ROOT / "docs" / "environments.md").read_text()
+    assert written == differences.text(), "write it again: make schema"
 
 
 def test_an_unknown_environment_has_no_defaults():
