@@ -24,6 +24,8 @@ _ENFORCING = {
 }  # fmt: skip
 _NODE_AGENT_LEASE = "pxl-network-policies"
 _SILENT = {"flannel": "Flannel"}
+# The controller's own, and that of EKS Auto Mode.
+_ALB_CONTROLLERS = ("ingress.k8s.aws/alb", "eks.amazonaws.com/alb")
 
 
 @check("cluster", Area.CLUSTER)
@@ -85,6 +87,25 @@ def external_secrets(subject: Subject) -> Finding | None:
     except _UNREACHABLE as error:
         return _unknown(cluster, error)
     return ok("its API is there" + (f", and so is {kind} {name}" if name else ""))
+
+
+@check("load balancer controller", Area.CLUSTER)
+def front_door(subject: Subject) -> Finding | None:
+    """With ``ingress.kind: alb``, the class that the AWS Load Balancer Controller answers for."""
+    cluster = subject.cluster
+    if cluster is None or (subject.value("ingress", "kind") or "none") != "alb":
+        return None
+    try:
+        found = cluster.get("/apis/networking.k8s.io/v1/ingressclasses/alb")
+    except _UNREACHABLE as error:
+        return _unknown(cluster, error)
+    if found is None:
+        remedy = "install the AWS Load Balancer Controller 2.13 or newer, or set ingress.kind to none"
+        return fail("the cluster has no IngressClass alb, so nothing makes the load balancer", remedy)
+    controller = found.get("spec", {}).get("controller")
+    if controller not in _ALB_CONTROLLERS:
+        return fail(f"IngressClass alb belongs to {controller}", "give that one another name: alb is the controller's")
+    return ok("there")
 
 
 @check("metrics API", Area.CLUSTER)

@@ -277,6 +277,24 @@ def test_the_secret_store_that_the_settings_name_has_to_exist() -> None:
     assert present[0] is Level.OK
 
 
+@pytest.mark.parametrize(
+    ("there", "level"),
+    [
+        (None, Level.FAIL),
+        ("k8s.io/ingress-nginx", Level.FAIL),
+        ("ingress.k8s.aws/alb", Level.OK),
+        ("eks.amazonaws.com/alb", Level.OK),
+    ],
+)
+def test_a_front_door_needs_the_controller_that_makes_it(there: str | None, level: Level) -> None:
+    path = "/apis/networking.k8s.io/v1/ingressclasses/alb"
+    answers = {} if there is None else {path: {"spec": {"controller": there}}}
+    found = cluster.front_door(of(Answering(answers), ingress={"kind": "alb"}))
+    assert found is not None
+    assert found[0] is level
+    assert cluster.front_door(of(Answering(answers))) is None, "without one, nobody is asked"
+
+
 def test_the_metrics_api_is_asked_for_only_if_something_scales() -> None:
     fixed = {"replicas": {"min": 2, "max": 2}}
     assert cluster.metrics(of(Answering({}), api=fixed, worker=fixed)) is None
