@@ -20,7 +20,7 @@ from pxl_components import (
 
 from infra.guards import check_target
 from infra.landing import Landing, landing
-from infra.repositories import managed_name
+from infra.repositories import managed_name, path_name
 from infra.settings import Settings
 from infra.settings.app_secrets import REDIS_PASSWORD
 from infra.settings.aws import Aws
@@ -73,7 +73,7 @@ class Managed:
     def _key_args(self, wanted: Aws) -> EncryptionKeyArgs:
         return {
             "account": wanted.account,
-            "alias": f"pxl/{self._stack}/data",
+            "alias": f"pxl/{path_name(self._stack)}/data",
             "deletion_protection": self._settings.postgres.protect or self._settings.redis.protect,
             "tags": self._tags,
         }

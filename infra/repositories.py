@@ -1,5 +1,7 @@
 """Where a stack's image lies: one name for whoever pushes, promotes and runs it."""
 
+import re
+
 from infra.settings import Settings
 from infra.settings.model import RegistryKind
 
@@ -10,9 +12,14 @@ class NoRepositoryError(ValueError):
     """The settings do not say where the image lies."""
 
 
+def path_name(stack: str) -> str:
+    """A stack's name as AWS takes it in names: lower case, and hyphens for what is neither letter nor digit."""
+    return re.sub(r"[^a-z0-9]+", "-", stack.lower()).strip("-") or "stack"
+
+
 def managed_name(stack: str) -> str:
     """The repository's name within ECR: one a stack, so that a promotion is a copy that each account can check."""
-    return f"pxl/{stack}/app"
+    return f"pxl/{path_name(stack)}/app"
 
 
 def repository(settings: Settings, stack: str) -> str:

@@ -77,6 +77,6 @@ def subnets(args: Arguments, key: str = "subnet_ids") -> Input[Sequence[str]]:
     if isinstance(value, pulumi.Output):
         return cast("pulumi.Output[Sequence[str]]", value)
     ids = args.strings(key, [])
-    if len(ids) < 2:
+    if len(set(ids)) < 2:
         raise args.error(key, ids, "is fewer than two subnets", "give two or more, in different zones")
     return ids

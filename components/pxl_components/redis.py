@@ -236,7 +236,8 @@ class _Spec:
 
 
 def _read_external(given: Arguments, name: str) -> Endpoint:
-    port = given.integer("port", _PORT, 1024, 65535)
+    # The proxy listens on the same port, and below 1024 it would need a capability.
+    port = given.integer("port", _PORT, 1024 if given.boolean("tls", True) else 1, 65535)
     return {"name": name, "host": given.text_input("host"), "port": port, "cidrs": read_cidrs(given, "cidrs")}
 
 

@@ -10,11 +10,12 @@ from infra.settings.values import (
     CertificateArn,
     ClusterName,
     HostedZoneId,
-    HostName,
+    PublicName,
     Region,
     SecurityGroupId,
     StackName,
     SubnetId,
+    TagText,
     VpcId,
 )
 
@@ -35,7 +36,7 @@ class Aws(Section):
     node_security_group_id: SecurityGroupId | None = Field(
         None, description="without platform: the security group of the nodes, which the stores let in"
     )
-    repository_url: str | None = Field(None, min_length=1, description="where the code is, for the tag repository")
+    repository_url: TagText | None = Field(None, description="where the code is, for the tag repository")
 
 
 class FrontDoor(Enum):
@@ -49,7 +50,7 @@ class Ingress(Section):
     """The front door."""
 
     kind: FrontDoor = Field(FrontDoor.NONE, description="alb: HTTPS at an ALB, made by its controller in the cluster")
-    hostname: HostName | None = Field(None, description="alb only: the name that clients use")
+    hostname: PublicName | None = Field(None, description="alb only: the name that clients use")
     certificate_arn: CertificateArn | None = Field(None, description="alb only: a certificate that exists already")
     hosted_zone_id: HostedZoneId | None = Field(
         None, description="alb only: zone of Route 53 in which a certificate is validated and the name is written"

@@ -42,7 +42,7 @@ def _place(settings: Settings) -> Iterator[Contradiction]:
                 (f"aws.{key}", "aws.platform"), None, "is missing: it says where on AWS the stack lands",
                 f"pulumi config set --path 'pxl:aws.{key}' ..., or name the stack that made it under aws.platform",
             )  # fmt: skip
-    if len(aws.subnet_ids) == 1:
+    if len(set(aws.subnet_ids)) == 1:
         yield Contradiction(
             ("aws.subnetIds",), aws.subnet_ids, "is one subnet, but RDS wants two in different zones",
             "add one in another zone",

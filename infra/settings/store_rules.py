@@ -6,6 +6,7 @@ from infra.settings.contradiction import Contradiction, Rule
 from infra.settings.model import Delivery, Settings
 from infra.settings.stores import StoreKind
 
+_LEAST_PORT = 1024
 _STORE_PORTS = {"postgres": 5432, "redis": 6379}
 
 
@@ -92,4 +93,14 @@ def _no_image(name: str, other: str, reason: str) -> Contradiction:
     return Contradiction((f"images.{name}", other), None, f"is missing, but {reason}", remedy)
 
 
-RULES: tuple[Rule, ...] = (_stores, _tls, _managed_postgres, _helpers)
+def _proxy_port(settings: Settings) -> Iterator[Contradiction]:
+    redis = settings.redis
+    if redis.tls and redis.port < _LEAST_PORT:
+        yield Contradiction(
+            ("redis.port", "redis.tls"), redis.port,
+            "is below 1024: the proxy that speaks TLS for the app listens on the same one, and may not",
+            "let the server listen on another port",
+        )  # fmt: skip
+
+
+RULES: tuple[Rule, ...] = (_stores, _tls, _managed_postgres, _helpers, _proxy_port)

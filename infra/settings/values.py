@@ -125,12 +125,16 @@ _HOST_NAME = r"^[A-Za-z0-9]([A-Za-z0-9.\-]{0,251}[A-Za-z0-9])?$"
 _IDENTIFIER = r"^[a-z_][a-z0-9_]{0,62}$"
 LABEL_VALUE = r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 FOLDER = r"^/[^\s?#]*$"
+_PUBLIC_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$"
+_TAG_TEXT = r"^[A-Za-z0-9 .:/=+@_-]{1,256}$"
 _ACCOUNT = r"^[0-9]{12}$"
 _REGION = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
 _CLUSTER_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
 _STACK_NAME = r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$"
 _CERTIFICATE_ARN = r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}$"
 FORMS = {
+    _PUBLIC_NAME: "a DNS name of two parts or more in lower case, such as app.example.com",
+    _TAG_TEXT: "letters, digits, spaces and . : / = + - @ _, at most 256",
     _ACCOUNT: "an AWS account id: 12 digits, in quotes",
     _REGION: "an AWS region, such as eu-central-1",
     _CLUSTER_NAME: "the name of an EKS cluster",
@@ -182,3 +186,5 @@ SecurityGroupId = Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")]
 HostedZoneId = Annotated[str, Field(pattern=r"^[A-Z0-9]{4,32}$")]
 InstanceClass = Annotated[str, Field(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")]
 NodeType = Annotated[str, Field(pattern=r"^cache\.[a-z0-9]+\.[a-z0-9]+$")]
+PublicName = Annotated[str, Field(pattern=_PUBLIC_NAME, max_length=253)]
+TagText = Annotated[str, Field(pattern=_TAG_TEXT)]

@@ -78,7 +78,7 @@ class _Answers(mocks.Mocks):
         self._config = config
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        return args.resource_id or f"{args.name}-id", dict(args.inputs)
+        return args.resource_id or f"{args.name}-id", whereabouts.platform(args.typ, dict(args.inputs))
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         return whereabouts.answer(args.token, dict(args.args), self._config), []

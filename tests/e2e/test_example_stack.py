@@ -42,6 +42,8 @@ def test_one_component_runs_in_a_stack_of_its_own(platform: Platform, tmp_path: 
 
     pulumi("stack", "init")
     pulumi("config", "set", "image", image)
+    # The stand-in takes a cluster that is named, and never the machine's current context.
+    pulumi("config", "set", "kubernetes:kubeconfig", str(platform.state / "kubeconfig"))
     try:
         pulumi("up", "--yes", "--skip-preview")
         outputs = json.loads(pulumi("stack", "output", "--json"))

@@ -18,7 +18,7 @@ from infra.settings.mistakes import model_in
 from infra.settings.model import Settings
 from local.paths import CHECKOUT
 from operations import checking
-from operations.rendering import config, recorder
+from operations.rendering import config, recorder, whereabouts
 from operations.rendering.manifests import Resource, manifest_object
 from operations.stacks import read_yaml
 from tests.fuzz.stacks import Stack, is_encrypted
@@ -64,7 +64,7 @@ def judge(stack: Stack, folder: Path) -> Outcome:
         if not by_engine:
             _is_refused_by_program(stack, mistakes)
         return Outcome(mistakes, by_engine, [])
-    objects = _deployed(stack)
+    objects = _deployed(stack, folder)
     return Outcome([], False, objects)
 
 
@@ -128,12 +128,13 @@ def _handed_on(key: str, value: Any, stack: Stack) -> str:
     return json.dumps(value) if isinstance(value, dict | list) else reading.as_text(value)
 
 
-def _deployed(stack: Stack) -> list[dict[str, Any]]:
+def _deployed(stack: Stack, folder: Path) -> list[dict[str, Any]]:
     """What `pxlctl render` would write, with the secrets that the engine decrypts."""
     built = config.build(reading.read(stack.yaml())["config"], _PROJECT)
+    here = whereabouts.kubeconfig(folder / "kubeconfig", built.values)
     decrypted = {f"pxl:{key}": text for key, text in stack.secrets.items()}
     try:
-        resources = _run(stack, {**built.values, **decrypted}, built.secrets)
+        resources = _run(stack, {**here, **decrypted}, built.secrets)
     except pulumi.RunError as refused:
         _is_about_secrets(str(refused), stack)
         return []
