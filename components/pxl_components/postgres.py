@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import NotRequired, TypedDict
+from typing import NotRequired, TypedDict, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -214,7 +214,7 @@ class _Managed:
             psql_image=given.image("psql_image"),
             store_name=store.dns_label("name", ""),
             store_kind=store.text("kind", "ClusterSecretStore", STORE_KIND, STORE_FORM),
-            password_version=given.text_input("password_version") if given.has("password_version") else "1",
+            password_version=cast("Input[str]", given.values.get("password_version", "")),
         )
 
     def endpoint(

@@ -7,6 +7,7 @@ from infra.settings.model import Delivery, Settings
 from infra.settings.stores import StoreKind
 
 _LEAST_PORT = 1024
+_SHORTEST_TOKEN, _LONGEST_TOKEN = 16, 128
 _STORE_PORTS = {"postgres": 5432, "redis": 6379}
 
 
@@ -80,6 +81,23 @@ def _managed_postgres(settings: Settings) -> Iterator[Contradiction]:
         )  # fmt: skip
 
 
+def _managed_redis(settings: Settings) -> Iterator[Contradiction]:
+    if settings.redis.kind is not StoreKind.MANAGED:
+        return
+    if settings.secrets.delivery is Delivery.EXTERNAL_SECRETS and not settings.secrets.generate:
+        yield Contradiction(
+            ("secrets.generate", "redis.kind"), False,
+            "is off, but ElastiCache is told its password by the stack, which then has to know it",
+            "leave secrets.generate out, or use a Redis that exists (redis.kind external)",
+        )  # fmt: skip
+    given = settings.redis_password
+    if given is not None and not _SHORTEST_TOKEN <= len(given.get_secret_value()) <= _LONGEST_TOKEN:
+        yield Contradiction(
+            ("redisPassword", "redis.kind"), given, "has a length that ElastiCache does not take",
+            f"give it {_SHORTEST_TOKEN} to {_LONGEST_TOKEN} characters: pulumi config set --secret pxl:redisPassword",
+        )  # fmt: skip
+
+
 def _helpers(settings: Settings) -> Iterator[Contradiction]:
     images = settings.images
     if settings.postgres.kind is StoreKind.MANAGED and images.postgres is None:
@@ -103,4 +121,4 @@ def _proxy_port(settings: Settings) -> Iterator[Contradiction]:
         )  # fmt: skip
 
 
-RULES: tuple[Rule, ...] = (_stores, _tls, _managed_postgres, _helpers, _proxy_port)
+RULES: tuple[Rule, ...] = (_stores, _tls, _managed_postgres, _managed_redis, _helpers, _proxy_port)
