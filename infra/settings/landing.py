@@ -19,7 +19,7 @@ def _account(settings: Settings) -> Iterator[Contradiction]:
     }
     if wanting := [key for key, needed in needs.items() if needed]:
         yield Contradiction(
-            ("aws.account", *wanting), None, f"is missing, but {' and '.join(wanting)} ask for AWS",
+            ("aws", *wanting), None, f"is missing, but {' and '.join(wanting)} ask for AWS",
             "run 'pxlctl init STACK', which writes it, or set pxl:aws.account, region and cluster",
         )  # fmt: skip
 

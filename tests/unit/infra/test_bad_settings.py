@@ -100,7 +100,7 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("TLS for Redis without the proxy that speaks it", {**STAGING, "redis": {**STORES["redis"], "tls": True}},
      "images.tlsProxy", "speaks TLS"),
     ("a managed store without TLS", {**AWS, "redis": {"tls": False}}, "redis.tls", "nothing else"),
-    ("managed stores without an account", {"environment": "staging"}, "aws.account", "pxlctl init"),
+    ("managed stores without an account", {"environment": "staging"}, "aws", "pxlctl init"),
     ("an account that is no id", {**AWS, "aws": {**PLACE, "account": "staging"}}, "aws.account", "12 digits"),
     ("an account as a number", {**AWS, "aws": {**PLACE, "account": 111111111111}}, "aws.account", "string"),
     ("a region that is none", {**AWS, "aws": {**PLACE, "region": "europe"}}, "aws.region", "eu-central-1"),
