@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from operations.rendering.placeholders import REGISTRY
 
 _SERVER = f"https://{REGISTRY}"
@@ -26,7 +28,7 @@ def kubeconfig(path: Path, values: dict[str, str]) -> dict[str, str]:
         "contexts": [{"name": context, "context": {"cluster": context, "user": context}}],
         "current-context": context,
     }
-    path.write_text(json.dumps(document), encoding="utf-8")
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return {**values, "pxl:kubernetes": json.dumps({**wanted, "kubeconfig": str(path)})}
 
 
