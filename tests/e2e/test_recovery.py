@@ -142,7 +142,9 @@ def test_a_replacement_that_was_killed_before_its_record_is_swept(bench: Bench, 
             break
     else:
         pytest.fail("the engine was never stopped between making a Secret and recording it")
-    shown = json.loads(platform.command("orphans", "--json", "--delete", timeout=60).stdout)["orphans"]
+    swept = platform.command("orphans", "--json", "--delete", timeout=60)
+    assert swept.stdout, f"the sweep did not get to its end: {swept.stderr}"
+    shown = json.loads(swept.stdout)["orphans"]
     assert [(each["name"], each["deleted"]) for each in shown] == [(made, False)], (
         "while its creation may be under way it is shown, and left alone"
     )
