@@ -1,5 +1,7 @@
 """What a stack has on AWS, from its settings to the arguments of the components."""
 
+from typing import TypedDict
+
 import pulumi
 import pulumi_aws as aws
 from pxl_components import (
@@ -30,6 +32,15 @@ from infra.settings.stores import StoreKind
 from infra.tags import tags
 
 _NODES = "nodes"
+
+
+class _Place(TypedDict):
+    vpc_id: pulumi.Input[str]
+    subnet_ids: pulumi.Input[list[str]]
+    subnet_cidrs: pulumi.Input[list[str]]
+    client_security_group_ids: dict[str, pulumi.Input[str]]
+    kms_key_arn: pulumi.Input[str]
+    tags: dict[str, str]
 
 
 class Managed:
@@ -86,17 +97,26 @@ class Managed:
         days = 30 if self._settings.postgres.protect else 0
         return {"kms_key_arn": self._key, "recovery_days": days, "tags": self._tags}
 
-    def postgres(self, secrets: AppSecrets) -> ManagedPostgres | None:
-        """The database of RDS."""
-        wanted, store = self._settings.postgres, self._settings.secrets.store
-        if wanted.kind is not StoreKind.MANAGED or self._landing is None or self._key is None or store is None:
+    def _place(self) -> _Place | None:
+        """What every managed store is told of where it lies."""
+        if self._landing is None or self._key is None:
             return None
-        args: ManagedPostgres = {
+        return {
             "vpc_id": self._landing.vpc_id,
             "subnet_ids": self._landing.subnet_ids,
             "subnet_cidrs": self._landing.subnet_cidrs,
             "client_security_group_ids": {_NODES: self._landing.node_security_group_id},
             "kms_key_arn": self._key,
+            "tags": self._tags,
+        }
+
+    def postgres(self, secrets: AppSecrets) -> ManagedPostgres | None:
+        """The database of RDS."""
+        wanted, store, place = self._settings.postgres, self._settings.secrets.store, self._place()
+        if wanted.kind is not StoreKind.MANAGED or place is None or store is None:
+            return None
+        args: ManagedPostgres = {
+            **place,
             "psql_image": self._settings.images.postgres or "",
             "admin_store": {"name": store.name, "kind": store.kind},
             "password_version": secrets.version,
@@ -108,7 +128,6 @@ class Managed:
             "backup_days": wanted.backup_days,
             "max_connections": wanted.max_connections,
             "deletion_protection": wanted.protect,
-            "tags": self._tags,
         }
         if wanted.ca:
             args["ca_pem"] = wanted.ca
@@ -132,15 +151,11 @@ class Managed:
 
     def redis(self, secrets: AppSecrets) -> ManagedRedis | None:
         """The replication group of ElastiCache."""
-        wanted = self._settings.redis
-        if wanted.kind is not StoreKind.MANAGED or self._landing is None or self._key is None:
+        wanted, place = self._settings.redis, self._place()
+        if wanted.kind is not StoreKind.MANAGED or place is None:
             return None
         args: ManagedRedis = {
-            "vpc_id": self._landing.vpc_id,
-            "subnet_ids": self._landing.subnet_ids,
-            "subnet_cidrs": self._landing.subnet_cidrs,
-            "client_security_group_ids": {_NODES: self._landing.node_security_group_id},
-            "kms_key_arn": self._key,
+            **place,
             "proxy_image": self._settings.images.tls_proxy or "",
             "auth_token": secrets.value(REDIS_PASSWORD),
             "node_type": wanted.node_type,
@@ -148,7 +163,6 @@ class Managed:
             "replicas": wanted.replicas,
             "snapshot_days": wanted.snapshot_days,
             "deletion_protection": wanted.protect,
-            "tags": self._tags,
         }
         if wanted.ca:
             args["ca_pem"] = wanted.ca

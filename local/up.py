@@ -1,13 +1,10 @@
 """``make up``: from whatever is there to an app that answers, step by step, each of them idempotent."""
 
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from infra.settings import Settings, SettingsError, from_stack_file
 from infra.settings.model import RegistryKind
-from local import disk, engine, images, node, platform, stackfile, stacks
+from local import answering, disk, engine, images, node, platform, stackfile, stacks
 from local.engine import Engine
 from local.node import host
 from local.paths import CHECKOUT, State, cache_dir
@@ -67,7 +64,7 @@ def preview(state: State, stack: str) -> None:
         remedy = f"name one of {', '.join(path.name.split('.')[1] for path in sorted(CHECKOUT.glob('Pulumi.*.yaml')))}"
         raise Problem(f"There is no stack {stack!r}.", where=str(source), remedy=remedy)
     used = engine.ensure()
-    used.plugins(state)
+    used.plugins(state, engine.WITH_AWS if stackfile.settings(source, "pxl:aws") else engine.ALWAYS)
     copy = state.path(source.name)
     kept = stackfile.settings(copy, "pxl:kubernetes", "pxl:images", "pxl:release") if stack == STACK else {}
     stackfile.write_copy(source, copy, kept)
@@ -143,7 +140,7 @@ def _on_node(state: State, used: Engine, target: Platform, settings: Settings, a
         images.push(target.node, built.archive, repository)
     _deploy(state, used, target, built.digest)
     url = f"http://127.0.0.1:{target.node.app_port}"
-    _wait_until_ready(url + _readiness(settings))
+    answering.wait(url + answering.readiness(settings), _ANSWER_SECONDS)
     return url
 
 
@@ -192,28 +189,6 @@ def _write_stack_file(state: State, used: Engine, target: Platform, digest: str 
     copy = copy_of_stack_file(state)
     stackfile.write_copy(CHECKOUT / copy.name, copy, target.additions(digest))
     stacks.ensure(state, STACK, used.env(state), copy)
-
-
-def _readiness(settings: Settings) -> str:
-    default = "/health/ready" if settings.app.contract.value == "framework" else "/ready"
-    return settings.app.probes.readiness or default
-
-
-def _wait_until_ready(url: str) -> None:
-    """The way in as people use it, after the rollout: through the forwarded port."""
-    deadline, last = time.monotonic() + _ANSWER_SECONDS, ""
-    with step("waiting for the app to answer", hint=url):
-        while time.monotonic() < deadline:
-            try:
-                with urllib.request.urlopen(url, timeout=3) as answer:  # always http on 127.0.0.1
-                    if answer.status == 200:
-                        return
-            except urllib.error.HTTPError as error:
-                last = f"{error.code} {error.read(300).decode(errors='replace')}"
-            except OSError as error:
-                last = str(error)
-            time.sleep(0.5)
-        raise Problem("The app was rolled out, but does not answer.", where=url, why=last, remedy="make status")
 
 
 def announce(url: str) -> None:

@@ -121,10 +121,7 @@ def make_user(
     wait = f"{_DEADLINE_SECONDS + 60}s"
     return kubernetes.batch.v1.Job(
         f"{name}-user",
-        metadata={
-            **identity.metadata(namespace),
-            "annotations": {**scanner_notes(container), "pulumi.com/replaceUnready": "true"},
-        },
+        metadata=identity.metadata(namespace, notes={**scanner_notes(container), "pulumi.com/replaceUnready": "true"}),
         spec={
             "backoff_limit": 4,
             "active_deadline_seconds": _DEADLINE_SECONDS,

@@ -54,9 +54,8 @@ def external_secret(
     Returns:
         The name of the Secret; whoever uses it waits until the operator has written it.
     """
-    metadata = dict(identity.metadata(namespace))
     # Without waiting, pods would be the first to notice that the store lacks a key.
-    metadata["annotations"] = {"pulumi.com/waitFor": "condition=Ready", **(notes or {})}
+    metadata = dict(identity.metadata(namespace, notes={"pulumi.com/waitFor": "condition=Ready", **(notes or {})}))
     written = target or name
     made = kubernetes.apiextensions.CustomResource(
         name if target is None else f"{name}-external",

@@ -91,8 +91,7 @@ def ingress(
     """
     return kubernetes.networking.v1.Ingress(
         f"{name}-ingress",
-        metadata=identity.metadata(namespace, notes=None)
-        | {"annotations": _annotations(spec, health_path, drain, sticky=sticky)},
+        metadata=identity.metadata(namespace, notes=_annotations(spec, health_path, drain, sticky=sticky)),
         spec={
             "ingress_class_name": "alb",
             "rules": [

@@ -40,7 +40,11 @@ class Identity:
         return {**self.owner, **self.selector, f"{_PREFIX}/part-of": "pxl", f"{_PREFIX}/managed-by": "pulumi"}
 
     def metadata(
-        self, namespace: Input[str] | None = None, *, name: str | None = None, notes: Mapping[str, str] | None = None
+        self,
+        namespace: Input[str] | None = None,
+        *,
+        name: str | None = None,
+        notes: Mapping[str, Input[str]] | None = None,
     ) -> ObjectMetaArgsDict:
         """Metadata of an object: labelled, in a namespace, auto-named unless its name is an API.
 

@@ -3,16 +3,14 @@
 import json
 import re
 from dataclasses import dataclass
-from typing import NotRequired, TypedDict, cast
+from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 from pulumi import Input
 
-from pxl_components.access import read_clients, security_group, subnets
-from pxl_components.endpoints import read_cidrs_input
-from pxl_components.tags import read_tags
+from pxl_components.access import Place, security_group
 from pxl_components.validation import Arguments
 
 PORT = 5432
@@ -80,11 +78,7 @@ class AdminStore(TypedDict):
 class ManagedSpec:
     """A ``ManagedPostgres`` that has been checked."""
 
-    vpc_id: Input[str]
-    subnet_ids: Input[list[str]]
-    subnet_cidrs: Input[list[str]]
-    clients: dict[str, Input[str]]
-    kms_key_arn: Input[str]
+    place: Place
     instance_class: str
     engine_version: str
     storage_gb: int
@@ -92,8 +86,6 @@ class ManagedSpec:
     multi_az: bool
     backup_days: int
     max_connections: int
-    protect: bool
-    tags: dict[str, str]
 
     @staticmethod
     def read(given: Arguments) -> "ManagedSpec":
@@ -107,11 +99,7 @@ class ManagedSpec:
         if most < storage:
             raise given.error("max_storage_gb", most, f"is less than storage_gb ({storage})", "raise it")
         return ManagedSpec(
-            vpc_id=given.text_input("vpc_id"),
-            subnet_ids=cast("Input[list[str]]", subnets(given)),
-            subnet_cidrs=read_cidrs_input(given, "subnet_cidrs"),
-            clients=read_clients(given),
-            kms_key_arn=given.text_input("kms_key_arn"),
+            place=Place.read(given),
             instance_class=given.text("instance_class", "db.t4g.medium", _CLASS, "an instance class, db.t4g.medium"),
             engine_version=given.text("engine_version", "17", _VERSION, "a version of Postgres from 15 on, such as 17"),
             storage_gb=storage,
@@ -119,8 +107,6 @@ class ManagedSpec:
             multi_az=given.boolean("multi_az", True),
             backup_days=given.integer("backup_days", 7, 1, 35),
             max_connections=given.integer("max_connections", 200, 10, 10000),
-            protect=given.boolean("deletion_protection", True),
-            tags=read_tags(given),
         )
 
     @property
@@ -139,8 +125,8 @@ def instance(parent: pulumi.Resource, name: str, database: str, spec: ManagedSpe
         spec: What is wanted.
     """
     opts = pulumi.ResourceOptions(parent=parent)
-    group = security_group(parent, name, vpc_id=spec.vpc_id, port=PORT, clients=spec.clients, tags=spec.tags)
-    places = aws.rds.SubnetGroup(f"{name}-subnets", subnet_ids=spec.subnet_ids, tags=spec.tags, opts=opts)
+    group = security_group(parent, name, spec.place, PORT)
+    places = aws.rds.SubnetGroup(f"{name}-subnets", subnet_ids=spec.place.subnet_ids, tags=spec.place.tags, opts=opts)
     final = random.RandomUuid(f"{name}-final", opts=opts)
     return aws.rds.Instance(
         f"{name}-instance",
@@ -151,12 +137,12 @@ def instance(parent: pulumi.Resource, name: str, database: str, spec: ManagedSpe
         max_allocated_storage=spec.max_storage_gb,
         storage_type="gp3",
         storage_encrypted=True,
-        kms_key_id=spec.kms_key_arn,
+        kms_key_id=spec.place.kms_key_arn,
         db_name=database,
         port=PORT,
         username=_ADMIN,
         manage_master_user_password=True,
-        master_user_secret_kms_key_id=spec.kms_key_arn,
+        master_user_secret_kms_key_id=spec.place.kms_key_arn,
         iam_database_authentication_enabled=True,
         db_subnet_group_name=places.name,
         vpc_security_group_ids=[group.id],
@@ -167,18 +153,18 @@ def instance(parent: pulumi.Resource, name: str, database: str, spec: ManagedSpe
         auto_minor_version_upgrade=True,
         backup_retention_period=spec.backup_days,
         copy_tags_to_snapshot=True,
-        delete_automated_backups=not spec.protect,
-        deletion_protection=spec.protect,
+        delete_automated_backups=not spec.place.protect,
+        deletion_protection=spec.place.protect,
         skip_final_snapshot=False,
         final_snapshot_identifier=final.result.apply(lambda drawn: f"{name}-final-{drawn[:8]}"),
         enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
         monitoring_interval=_MONITORING_SECONDS,
         monitoring_role_arn=_monitoring(parent, name, spec).arn,
         performance_insights_enabled=True,
-        performance_insights_kms_key_id=spec.kms_key_arn,
+        performance_insights_kms_key_id=spec.place.kms_key_arn,
         performance_insights_retention_period=_INSIGHTS_DAYS,
-        tags=spec.tags,
-        opts=pulumi.ResourceOptions(parent=parent, protect=spec.protect),
+        tags=spec.place.tags,
+        opts=pulumi.ResourceOptions(parent=parent, protect=spec.place.protect),
     )
 
 
@@ -201,7 +187,7 @@ def _parameters(parent: pulumi.Resource, name: str, spec: ManagedSpec) -> "aws.r
             }
             for key, value in sorted(fixed.items())
         ],
-        tags=spec.tags,
+        tags=spec.place.tags,
         opts=pulumi.ResourceOptions(parent=parent),
     )
 
@@ -212,7 +198,7 @@ def _monitoring(parent: pulumi.Resource, name: str, spec: ManagedSpec) -> "aws.i
     role = aws.iam.Role(
         f"{name}-monitoring",
         assume_role_policy=json.dumps({"Version": "2012-10-17", "Statement": [trusted]}),
-        tags=spec.tags,
+        tags=spec.place.tags,
         opts=opts,
     )
     aws.iam.RolePolicyAttachment(f"{name}-monitoring", role=role.name, policy_arn=_MONITORING_POLICY, opts=opts)

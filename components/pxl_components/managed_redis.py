@@ -2,16 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from typing import NotRequired, TypedDict, cast
+from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 from pulumi import Input
 
-from pxl_components.access import read_clients, security_group, subnets
-from pxl_components.endpoints import read_cidrs_input
-from pxl_components.tags import read_tags
+from pxl_components.access import Place, security_group
 from pxl_components.validation import Arguments
 
 PORT = 6379
@@ -57,18 +55,12 @@ class ManagedRedis(TypedDict):
 class ManagedSpec:
     """A ``ManagedRedis`` that has been checked."""
 
-    vpc_id: Input[str]
-    subnet_ids: Input[list[str]]
-    subnet_cidrs: Input[list[str]]
-    clients: dict[str, Input[str]]
-    kms_key_arn: Input[str]
+    place: Place
     auth_token: pulumi.Output[str]
     node_type: str
     engine_version: str
     replicas: int
     snapshot_days: int
-    protect: bool
-    tags: dict[str, str]
 
     @staticmethod
     def read(given: Arguments) -> "ManagedSpec":
@@ -78,18 +70,12 @@ class ManagedSpec:
             ArgumentError: out of bounds or malformed.
         """
         return ManagedSpec(
-            vpc_id=given.text_input("vpc_id"),
-            subnet_ids=cast("Input[list[str]]", subnets(given)),
-            subnet_cidrs=read_cidrs_input(given, "subnet_cidrs"),
-            clients=read_clients(given),
-            kms_key_arn=given.text_input("kms_key_arn"),
+            place=Place.read(given),
             auth_token=_token(given),
             node_type=given.text("node_type", "cache.t4g.small", _TYPE, "a node type such as cache.t4g.small"),
             engine_version=given.text("engine_version", "7.1", _VERSION, "a version such as 7.1"),
             replicas=given.integer("replicas", 1, 1, 5),
             snapshot_days=given.integer("snapshot_days", 7, 1, 35),
-            protect=given.boolean("deletion_protection", True),
-            tags=read_tags(given),
         )
 
     @property
@@ -112,14 +98,16 @@ def replication_group(parent: pulumi.Resource, name: str, spec: ManagedSpec) -> 
         spec: What is wanted.
     """
     opts = pulumi.ResourceOptions(parent=parent)
-    group = security_group(parent, name, vpc_id=spec.vpc_id, port=PORT, clients=spec.clients, tags=spec.tags)
-    places = aws.elasticache.SubnetGroup(f"{name}-subnets", subnet_ids=spec.subnet_ids, tags=spec.tags, opts=opts)
+    group = security_group(parent, name, spec.place, PORT)
+    places = aws.elasticache.SubnetGroup(
+        f"{name}-subnets", subnet_ids=spec.place.subnet_ids, tags=spec.place.tags, opts=opts
+    )
     parameters = aws.elasticache.ParameterGroup(
         f"{name}-parameters",
         family=spec.family,
         # BullMQ needs every key it wrote: a full Redis must refuse writes, not forget jobs.
         parameters=[{"name": "maxmemory-policy", "value": "noeviction"}],
-        tags=spec.tags,
+        tags=spec.place.tags,
         opts=opts,
     )
     final = random.RandomUuid(f"{name}-final", opts=opts)
@@ -134,7 +122,7 @@ def replication_group(parent: pulumi.Resource, name: str, spec: ManagedSpec) -> 
         automatic_failover_enabled=True,
         multi_az_enabled=True,
         at_rest_encryption_enabled=True,
-        kms_key_id=spec.kms_key_arn,
+        kms_key_id=spec.place.kms_key_arn,
         transit_encryption_enabled=True,
         transit_encryption_mode="required",
         auth_token=spec.auth_token,
@@ -146,8 +134,8 @@ def replication_group(parent: pulumi.Resource, name: str, spec: ManagedSpec) -> 
         final_snapshot_identifier=final.result.apply(lambda drawn: f"{name}-final-{drawn[:8]}"),
         auto_minor_version_upgrade=True,
         apply_immediately=True,
-        tags=spec.tags,
-        opts=pulumi.ResourceOptions(parent=parent, protect=spec.protect),
+        tags=spec.place.tags,
+        opts=pulumi.ResourceOptions(parent=parent, protect=spec.place.protect),
     )
 
 

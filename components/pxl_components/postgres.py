@@ -236,13 +236,13 @@ class _Managed:
             owner=spec.identity.owner,
             image=self.psql_image,
             database=Database(
-                made.address, _PORT, self.server.subnet_cidrs, spec.database, spec.username, password, authority
+                made.address, _PORT, self.server.place.subnet_cidrs, spec.database, spec.username, password, authority
             ),
             admin=Admin(secret, self.store_name, self.store_kind),
             version=self.password_version,
         )
         host = pulumi.Output.all(made.address, user.urn).apply(lambda known: str(known[0]))
-        return {"name": name, "host": host, "port": _PORT, "cidrs": self.server.subnet_cidrs}
+        return {"name": name, "host": host, "port": _PORT, "cidrs": self.server.place.subnet_cidrs}
 
 
 @dataclass(frozen=True)

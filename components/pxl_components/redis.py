@@ -122,7 +122,7 @@ class Redis(pulumi.ComponentResource):
 
     def _managed(self, name: str, spec: ManagedSpec) -> Endpoint:
         made = replication_group(self, name, spec)
-        host, cidrs = made.primary_endpoint_address.apply(str), spec.subnet_cidrs
+        host, cidrs = made.primary_endpoint_address.apply(str), spec.place.subnet_cidrs
         return {"name": name, "host": host, "port": _PORT, "cidrs": cidrs}
 
     def _proxy(self, name: str, spec: "_Spec", tls: "_Tls") -> TlsProxy:

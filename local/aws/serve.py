@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +67,7 @@ def _server(port: int, registry: str | None) -> Any:
 
 
 def _record(path: Path, endpoint: str, account: str, fingerprint: str) -> None:
-    state = record.process_state(os.getpid())
-    assert state is not None, "this process runs"
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    known = {"pid": os.getpid(), "start": state[1], "boot": boot, "fingerprint": fingerprint}
+    known = asdict(record.this_process(fingerprint))
     write(path, json.dumps({**known, "endpoint": endpoint, "account": account}))
 
 

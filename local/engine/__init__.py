@@ -13,10 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from local.engine import built, official
+from local.engine.plugins import ALWAYS as ALWAYS
+from local.engine.plugins import WITH_AWS as WITH_AWS
 from local.engine.plugins import install as _install_plugins
 from local.paths import State
 
@@ -74,8 +77,12 @@ class Engine:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
 
-    def plugins(self, state: State) -> list[str]:
+    def plugins(self, state: State, providers: Sequence[str] = ALWAYS) -> list[str]:
         """Puts the provider plugins into the engine's folder.
+
+        Args:
+            state: Whose.
+            providers: Which: ``ALWAYS``, or ``WITH_AWS`` for a stack that has something there.
 
         Returns:
             The providers that a stand-in replaces; empty when all are official.
@@ -83,7 +90,7 @@ class Engine:
         Raises:
             Problem: With ``PXL_STANDINS=never``, when an official plugin cannot be had.
         """
-        return _install_plugins(self.program, self.pulumi_home(state), self.env(state))
+        return _install_plugins(self.program, self.pulumi_home(state), self.env(state), providers)
 
 
 def end_leftovers(state: State) -> None:

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,14 +14,16 @@ from local.paths import CHECKOUT, write
 from operations.console import say, step
 from operations.errors import Problem
 
-PROVIDERS = ("kubernetes", "random", "aws")
-"""The providers that the program uses; their versions are those of the installed SDKs."""
+ALWAYS = ("kubernetes", "random")
+"""The providers that every stack uses; their versions are those of the installed SDKs."""
+WITH_AWS = (*ALWAYS, "aws")
+"""Those of a stack that has something on AWS: its plugin is a large download."""
 
 _INSTALL_SECONDS = 300
 _MARK = "standin"
 
 
-def install(program: Path, home: Path, env: dict[str, str]) -> list[str]:
+def install(program: Path, home: Path, env: dict[str, str], providers: Sequence[str] = ALWAYS) -> list[str]:
     """Puts every provider's plugin into the engine's folder and says which are stand-ins.
 
     ``PXL_STANDINS`` decides: ``auto`` (the default) takes the official plugin where its site can be reached, and
@@ -30,6 +33,7 @@ def install(program: Path, home: Path, env: dict[str, str]) -> list[str]:
         program: The ``pulumi`` executable.
         home: The engine's folder.
         env: The environment of engine processes.
+        providers: Which.
 
     Returns:
         The providers that a stand-in replaces.
@@ -45,7 +49,7 @@ def install(program: Path, home: Path, env: dict[str, str]) -> list[str]:
             why="it decides whether stand-ins replace provider plugins: auto, always or never",
             remedy="unset it, or set it to one of the three",
         )
-    replaced = [name for name in PROVIDERS if _provide(name, mode, program, home, env)]
+    replaced = [name for name in providers if _provide(name, mode, program, home, env)]
     if replaced:
         say(f"using local stand-ins for the providers {', '.join(replaced)} (local/standins/README.md)")
     return replaced

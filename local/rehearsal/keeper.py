@@ -38,8 +38,7 @@ def ensure(state: State, wanted: Stage) -> None:
         Problem: It ends at once, such as when a port is taken.
     """
     found = record.read(_record(state, wanted.stack))
-    played = hashlib.sha256(repr(wanted).encode()).hexdigest()[:12]
-    if found is not None and found.alive and found.fingerprint == played:
+    if found is not None and found.alive and found.fingerprint == _fingerprint(wanted):
         return
     stop(state, wanted.stack)
     wanted.save(state)
@@ -82,6 +81,10 @@ def _record(state: State, stack: str) -> Path:
     return state.path("rehearsal", stack, "keeper.json")
 
 
+def _fingerprint(played: Stage) -> str:
+    return hashlib.sha256(repr(played).encode()).hexdigest()[:12]
+
+
 def main() -> None:
     """Keeps the rehearsal of the stack going that the command line names, until it is ended."""
     parser = argparse.ArgumentParser(description="Keeps the rehearsal of a stack going.")
@@ -95,7 +98,7 @@ def main() -> None:
     host, _, port = REGISTRY.partition(":")
     Forwarder(state, known.registry_port, ("127.0.0.1" if host == "localhost" else host, int(port))).start()
     Forwarder(state, known.app_port, (NODE_IP, known.node_port)).start()
-    write(_record(state, stack), record.this_process(hashlib.sha256(repr(known).encode()).hexdigest()[:12]).text())
+    write(_record(state, stack), record.this_process(_fingerprint(known)).text())
     loop(work(state, known))
 
 

@@ -3,9 +3,6 @@
 import base64
 import json
 import socket
-import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,7 @@ from typing import Any
 from infra.repositories import repository
 from infra.settings import Settings, SettingsError, from_stack_file
 from infra.settings.model import EnvironmentName
-from local import engine, images, node, platform, stackfile, stacks
+from local import answering, engine, images, node, platform, stackfile, stacks
 from local.aws import seed, server
 from local.node import ports
 from local.node.config import REGISTRY_HOSTS
@@ -92,10 +89,10 @@ def rehearse(state: State, stack: str, *, app: Path, port: int | None) -> str | 
     landing = _landing(state, setting, settings, target)
     keeper.ensure(state, setting)
     _answer_for_registry(target.node, settings)
-    used.plugins(state)
+    used.plugins(state, engine.WITH_AWS)
     made = _Stack(state, source, {**used.env(state), **_aws(state, stack, setting.region)}, target, setting)
     digest = settings.release.digest if settings.release else None
-    additions = _additions(state, setting, target, landing, digest)
+    additions = _additions(state, setting, target, landing)
     if digest is None:
         # As the first time in an account: the registry exists before a digest does.
         made.deploy(additions)
@@ -105,7 +102,7 @@ def rehearse(state: State, stack: str, *, app: Path, port: int | None) -> str | 
         additions["pxl:release"] = {"digest": digest, "reason": "rehearsal of a build that no stack has run"}
     made.deploy(additions)
     url = f"http://127.0.0.1:{setting.app_port}"
-    _wait(url, settings)
+    answering.wait(url + answering.readiness(settings), _ANSWER_SECONDS)
     return url
 
 
@@ -184,14 +181,12 @@ def _landing(state: State, setting: Stage, settings: Settings, target: Platform)
     return place
 
 
-def _additions(
-    state: State, setting: Stage, target: Platform, landing: dict[str, Any], digest: str | None
-) -> dict[str, Any]:
+def _additions(state: State, setting: Stage, target: Platform, landing: dict[str, Any]) -> dict[str, Any]:
     """What the engine's copy of the stack file says beyond the committed one: where this machine's AWS is."""
     ca = authority.ensure(stage.state_of(state, setting.stack).folder).pem
     used = {"postgres": setting.images["postgres"], "tlsProxy": setting.images["haproxy"]}
-    added: dict[str, Any] = {
-        **replace(target, images={}).additions(digest if digest else None),
+    return {
+        **replace(target, images={}).additions(None),
         "pxl:images": used,
         "pxl:aws": {key: landing[key] for key in ("vpcId", "subnetIds", "nodeSecurityGroupId")},
         "pxl:postgres": {"ca": ca},
@@ -200,9 +195,6 @@ def _additions(
         "pxl:api": {"resources": {"cpu": _POD_CPU}},
         "pxl:worker": {"resources": {"cpu": _POD_CPU}},
     }
-    if digest:
-        added.pop("pxl:release", None)  # the committed block says it, and where it was proven
-    return added
 
 
 def _aws(state: State, stack: str, region: str) -> dict[str, str]:
@@ -229,24 +221,6 @@ def _push(running: node.Node, state: State, stack: str, settings: Settings, app:
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as found:
         return int(found.getsockname()[1])
-
-
-def _wait(url: str, settings: Settings) -> None:
-    default = "/health/ready" if settings.app.contract.value == "framework" else "/ready"
-    where = url + (settings.app.probes.readiness or default)
-    until, last = time.monotonic() + _ANSWER_SECONDS, ""
-    with step("waiting for the app to answer", hint=where):
-        while time.monotonic() < until:
-            try:
-                with urllib.request.urlopen(where, timeout=3) as answer:  # always http on 127.0.0.1
-                    if answer.status == 200:
-                        return
-            except urllib.error.HTTPError as error:
-                last = f"{error.code} {error.read(300).decode(errors='replace')}"
-            except OSError as error:
-                last = str(error)
-            time.sleep(0.5)
-    raise Problem("The app was rolled out, but does not answer.", where=where, why=last, remedy="make status")
 
 
 def announce(state: State, stack: str, url: str | None) -> None:

@@ -207,12 +207,12 @@ def held_down(platform: Platform, name: str) -> Iterator[None]:
         yield
 
 
-def until(condition: Callable[[], object], seconds: float, what: str) -> None:
-    """Waits for something that a run in the background brings about."""
+def until(condition: Callable[[], object], seconds: float, what: str, every: float = 0.01) -> None:
+    """Waits for something that a run in the background brings about; what is short needs a closer look."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"{what} did not happen within {seconds:.0f} s"
-        time.sleep(0.002)
+        time.sleep(every)
 
 
 def _ticks() -> float:

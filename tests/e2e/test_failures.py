@@ -128,7 +128,7 @@ def test_a_registry_that_hangs_in_the_middle_of_a_push_is_named(
     before = uploads.stat().st_mtime_ns
     with running(platform, log) as process:
         # Before the push an up would look after it, and go through.
-        until(lambda: uploads.stat().st_mtime_ns != before, 60, "the push")
+        until(lambda: uploads.stat().st_mtime_ns != before, 60, "the push", every=0.001)
         for number in frozen:
             os.kill(number, signal.SIGSTOP)
         try:

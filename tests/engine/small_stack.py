@@ -36,7 +36,7 @@ class Stack:
 def stack_of(folder: Path, program: str) -> Stack:
     state = State(folder / "state")
     used = engine.ensure()
-    used.plugins(state)
+    used.plugins(state, engine.WITH_AWS)
     (folder / "Pulumi.yaml").write_text("name: standin\nruntime: python\n")
     (folder / "__main__.py").write_text(program)
     stack = Stack(folder, used.env(state))

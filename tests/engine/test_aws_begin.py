@@ -58,7 +58,7 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     state = State(tmp_path_factory.mktemp("state"))
     used = engine.ensure()
-    used.plugins(state)
+    used.plugins(state, engine.WITH_AWS)
     folder = tmp_path_factory.mktemp("project")
     (folder / "Pulumi.yaml").write_text("name: pxl\nruntime: python\n")
     (folder / "__main__.py").write_text(PROGRAM)

@@ -82,7 +82,7 @@ class Workbench:
 def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     state = State(tmp_path_factory.mktemp("engine"))
     used = engine.ensure()
-    used.plugins(state)
+    used.plugins(state, engine.WITH_AWS)
     (state.folder / "kubeconfig").write_text(yaml.safe_dump(KUBECONFIG))
     own = {stack: State(tmp_path_factory.mktemp(stack)) for stack in ACCOUNTS}
     found = {stack: server.start(own[stack], account=account) for stack, account in ACCOUNTS.items()}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import init_world
 import pytest
 import registries
 import released_world
@@ -82,3 +83,10 @@ def engine(aws: server.Server) -> Engine:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
         return Engine()
+
+
+@pytest.fixture
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[init_world.World]:
+    """An account that moto plays, and a stack that is to be begun with in it."""
+    with init_world.world(tmp_path, monkeypatch) as made:
+        yield made

@@ -70,19 +70,19 @@ def test_the_engines_environment_is_the_platforms_and_not_the_users(
 @pytest.mark.usefixtures("offline")
 def test_offline_every_provider_gets_a_stand_in_that_runs_this_checkout(state: State) -> None:
     home = state.path("home")
-    assert _install(home) == list(plugins.PROVIDERS)
+    assert _install(home) == list(plugins.ALWAYS)
     launcher = home / PLUGIN / "pulumi-resource-random"
     assert os.access(launcher, os.X_OK)
     done = subprocess.run([launcher], capture_output=True, text=True, check=False, timeout=30)
     assert "the Pulumi engine starts it" in done.stderr, "it is a plugin, and says so when it is started by hand"
-    assert _install(home) == list(plugins.PROVIDERS), "a second run finds it there"
+    assert _install(home) == list(plugins.ALWAYS), "a second run finds it there"
 
 
 @pytest.mark.usefixtures("offline")
 def test_an_official_plugin_that_is_there_is_used(state: State) -> None:
     home = state.path("home")
     _official_plugin(home)
-    assert _install(home) == [name for name in plugins.PROVIDERS if name != "random"]
+    assert _install(home) == [name for name in plugins.ALWAYS if name != "random"]
 
 
 @pytest.mark.usefixtures("offline")
@@ -90,7 +90,7 @@ def test_always_replaces_even_an_official_plugin(state: State, monkeypatch: pyte
     home = state.path("home")
     launcher = _official_plugin(home)
     monkeypatch.setenv("PXL_STANDINS", "always")
-    assert _install(home) == list(plugins.PROVIDERS)
+    assert _install(home) == list(plugins.ALWAYS)
     assert "local.standins.random" in launcher.read_text()
 
 
@@ -118,7 +118,7 @@ def test_a_reachable_site_is_asked_for_the_official_plugin(state: State, monkeyp
     monkeypatch.setattr(official, "is_reachable", lambda: True)
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setenv("PXL_STANDINS", "auto")
-    assert _install(state.path("home")) == list(plugins.PROVIDERS), "a download that fails ends in a stand-in"
+    assert _install(state.path("home")) == list(plugins.ALWAYS), "a download that fails ends in a stand-in"
     assert ["plugin", "install", "resource", "random", version("pulumi-random")] in asked
 
 

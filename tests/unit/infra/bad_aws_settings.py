@@ -1,0 +1,41 @@
+"""What can be wrong about managed stores, where a stack lands on AWS, and its front door."""
+
+from tests.unit.infra.bad_settings import AWS, DEV, DOOR, IMAGE, PLACE, STAGING, STORES, Row
+
+# (what is wrong, the whole settings, key that the message names, a word of the message)
+BAD_ON_AWS: list[Row] = [
+    ("TLS for an ephemeral Redis", {**DEV, "redis": {"tls": True}}, "redis.tls", "no TLS"),
+    ("TLS for Redis without the proxy that speaks it", {**STAGING, "redis": {**STORES["redis"], "tls": True}},
+     "images.tlsProxy", "speaks TLS"),
+    ("a managed store without TLS", {**AWS, "redis": {"tls": False}}, "redis.tls", "nothing else"),
+    ("managed stores without an account", {"environment": "staging"}, "aws", "pxlctl init"),
+    ("an account that is no id", {**AWS, "aws": {**PLACE, "account": "staging"}}, "aws.account", "12 digits"),
+    ("an account as a number", {**AWS, "aws": {**PLACE, "account": 111111111111}}, "aws.account", "string"),
+    ("a region that is none", {**AWS, "aws": {**PLACE, "region": "europe"}}, "aws.region", "eu-central-1"),
+    ("no place on AWS", {**AWS, "aws": {**PLACE, "vpcId": None}}, "aws.vpcId", "where on AWS"),
+    ("a place in no subnet", {**AWS, "aws": {**PLACE, "subnetIds": []}}, "aws.subnetIds", "where on AWS"),
+    ("a place in one zone", {**AWS, "aws": {**PLACE, "subnetIds": ["subnet-0a"]}}, "aws.subnetIds", "another zone"),
+    ("one subnet twice", {**AWS, "aws": {**PLACE, "subnetIds": ["subnet-0a", "subnet-0a"]}},
+     "aws.subnetIds", "another zone"),
+    ("a port that no proxy may have", {**STAGING, "images": {"tlsProxy": IMAGE},
+     "redis": {**STORES["redis"], "tls": True, "port": 80}}, "redis.port", "proxy"),
+    ("a public name of one part", {**AWS, "ingress": {**DOOR, "hostname": "app"}},
+     "ingress.hostname", "app.example.com"),
+    ("a managed Redis whose password others keep",
+     {**AWS, "secrets": {"store": {"name": "vault"}, "generate": False}}, "secrets.generate", "ElastiCache"),
+    ("a place said twice", {**AWS, "aws": {**PLACE, "platform": "o/p/s"}}, "aws.vpcId", "platform says it"),
+    ("a platform that is no stack", {**AWS, "aws": {"account": "111111111111", "region": "eu-central-1",
+     "cluster": "c", "platform": "staging"}}, "aws.platform", "organization/project/stack"),
+    ("RDS without the operator", {**AWS, "secrets": {"delivery": "direct"}}, "secrets.delivery", "master password"),
+    ("RDS without an image for its users", {**AWS, "images": {"tlsProxy": IMAGE}}, "images.postgres", "own user"),
+    ("storage that shrinks", {**AWS, "postgres": {"maxStorageGb": 20}}, "postgres.maxStorageGb", "less than"),
+    ("an instance class of another service", {**AWS, "postgres": {"instanceClass": "cache.t4g.small"}},
+     "postgres.instanceClass", "db.t4g.medium"),
+    ("a host for a managed store", {**AWS, "postgres": {"host": "db"}}, "postgres.host", "managed"),
+    ("a front door without a name", {**AWS, "ingress": {**DOOR, "hostname": None}}, "ingress.hostname", "for nobody"),
+    ("a front door for nobody", {**AWS, "ingress": {"kind": "alb", "hostedZoneId": "Z0000EXAMPLE"}},
+     "ingress.hostname", "for nobody"),
+    ("a front door without a certificate", {**AWS, "ingress": {"kind": "alb", "hostname": "a.example.com"}},
+     "ingress.certificateArn", "hostedZoneId"),
+    ("a name without a front door", {**AWS, "ingress": {"hostname": "a.example.com"}}, "ingress.hostname", "to alb"),
+]  # fmt: skip
