@@ -28,15 +28,16 @@ providers = [cluster, *managed.providers]
 here = pulumi.ResourceOptions(providers=providers)
 namespace = IsolatedNamespace("pxl", arguments.namespace(settings, stack), here)
 place = namespace.namespace_name
+guarded = pulumi.ResourceOptions(providers=providers, depends_on=managed.guard_pods(place, here))
 links = Links(place, arguments.namespace(settings, stack))
 
 # 3. What the app stands on.
 secrets = AppSecrets("secrets", arguments.secrets(settings, stack, place, managed.keep_in()), here)
 stored = arguments.postgres(settings, stack, place, secrets, managed.postgres(secrets))
-postgres = Postgres("postgres", stored, here)
+postgres = Postgres("postgres", stored, guarded)
 links.add_postgres(postgres)
 managed.backups(postgres)
-redis = Redis("redis", arguments.redis(settings, stack, place, secrets, managed.redis(secrets)), here)
+redis = Redis("redis", arguments.redis(settings, stack, place, secrets, managed.redis(secrets)), guarded)
 if settings.registry.kind is not RegistryKind.NONE:
     kept = managed.registry() or arguments.registry(settings, stack, place)
     registry = ContainerRegistry("registry", kept, here)

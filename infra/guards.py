@@ -14,6 +14,10 @@ import yaml
 from infra.settings import Settings
 from infra.settings.aws import Aws
 
+_REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+# Where an API server of EKS answers: ID.sk1.REGION.eks.amazonaws.com, in China with another end.
+_EKS_HOST = re.compile(r"\.(?P<region>[a-z]{2}(-[a-z]+)+-\d)\.eks\.amazonaws\.com(\.cn)?$")
+
 
 class WrongTargetError(Exception):
     """The credentials or the kubeconfig lead elsewhere; the message says where, and what to do."""
@@ -40,22 +44,47 @@ def check_target(settings: Settings, wanted: Aws, provider: aws.Provider) -> Non
         raise WrongTargetError(
             f"pxl:aws.account = {wanted.account}, but the credentials are of account {account}\n  next: {use}"
         )
-    region = aws.get_region(opts=opts).region
-    if region != wanted.region:
-        raise WrongTargetError(
-            f"pxl:aws.region = {wanted.region}, but the provider works in {region}\n  next: unset aws:region"
-        )
+    server = server_of(settings)
+    check_region(wanted, server)
     endpoint = _asked(
         lambda: aws.eks.get_cluster(name=wanted.cluster, opts=opts).endpoint,
-        f"pxl:aws.cluster = {wanted.cluster} is not to be found in account {account}, {region}",
+        f"pxl:aws.cluster = {wanted.cluster} is not to be found in account {account}, {wanted.region}",
         "name the EKS cluster that the stack runs on, or make it first (examples/platform)",
     )
-    server = server_of(settings)
     if _address(server) != _address(endpoint):
         raise WrongTargetError(
             f"pxl:aws.cluster = {wanted.cluster} answers at {endpoint}, but the kubeconfig leads to {server}\n"
             f"  next: aws eks update-kubeconfig --name {wanted.cluster} --region {wanted.region} "
             f"--alias {settings.kubernetes.context or wanted.cluster}"
+        )
+
+
+def check_region(wanted: Aws, server: str) -> None:
+    """That neither the shell, nor the stack file, nor the kubeconfig speaks of another region.
+
+    The provider itself works in the region of the settings, whatever they say: a difference is somebody's mistake, and
+    whose, only people know.
+
+    Args:
+        wanted: The section ``aws``.
+        server: The API server that the kubeconfig leads to.
+
+    Raises:
+        WrongTargetError: One of them does.
+    """
+    said = {name: os.environ.get(name) for name in _REGION_VARIABLES}
+    said["aws:region"] = pulumi.Config("aws").get("region")
+    for source, region in said.items():
+        if region and region != wanted.region:
+            raise WrongTargetError(
+                f"pxl:aws.region = {wanted.region}, but {source} = {region}\n"
+                f"  next: unset {source}, or set pxl:aws.region if the stack really lies in {region}"
+            )
+    found = _EKS_HOST.search(urlsplit(server).hostname or "")
+    if found and found["region"] != wanted.region:
+        raise WrongTargetError(
+            f"pxl:aws.region = {wanted.region}, but the kubeconfig leads to a cluster in {found['region']}: {server}\n"
+            f"  next: aws eks update-kubeconfig --name {wanted.cluster} --region {wanted.region}"
         )
 
 

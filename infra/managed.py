@@ -17,9 +17,11 @@ from pxl_components import (
     KeepIn,
     ManagedPostgres,
     ManagedRedis,
+    PodSecurityGroups,
     Postgres,
 )
 
+from infra.arguments import labels
 from infra.guards import check_target
 from infra.landing import Landing, landing
 from infra.repositories import managed_name, path_name
@@ -32,6 +34,10 @@ from infra.settings.stores import StoreKind
 from infra.tags import tags
 
 _NODES = "nodes"
+_ROLE = "app.kubernetes.io/component"
+# Who has a link to what: the NetworkPolicies open the same ways, and docs/access.md shows both side by side.
+_POSTGRES_CLIENTS = ("api", "database-user", "migrations", "worker")
+_REDIS_CLIENTS = ("api", "migrations", "worker")
 
 
 class _Place(TypedDict):
@@ -60,6 +66,7 @@ class Managed:
         self._here = pulumi.ResourceOptions(providers=self.providers)
         self._landing: Landing | None = None
         self._key: pulumi.Output[str] | None = None
+        self._pods: PodSecurityGroups | None = None
         if provider is not None and settings.aws is not None:
             self._landing = landing(settings.aws, provider)
             self._key = EncryptionKey("data", self._key_args(settings.aws), self._here).arn
@@ -97,22 +104,54 @@ class Managed:
         days = 30 if self._settings.postgres.protect else 0
         return {"kms_key_arn": self._key, "recovery_days": days, "tags": self._tags}
 
-    def _place(self) -> _Place | None:
-        """What every managed store is told of where it lies."""
+    def guard_pods(self, namespace: pulumi.Input[str], here: pulumi.ResourceOptions) -> list[pulumi.Resource]:
+        """Gives the pods groups of their own, where the settings ask for it.
+
+        Args:
+            namespace: The stack's namespace.
+            here: The providers of cluster and AWS.
+
+        Returns:
+            What must be there before any pod is, because a pod gets its groups when it is made.
+        """
+        if self._landing is None or self._settings.aws is None or not self._settings.aws.pod_security_groups:
+            return []
+        self._pods = PodSecurityGroups(
+            "pods",
+            {
+                "namespace": namespace,
+                "vpc_id": self._landing.vpc_id,
+                "pods": [{"name": role, "pod_labels": {_ROLE: role}} for role in _POSTGRES_CLIENTS],
+                "shared_group_ids": [self._landing.node_security_group_id],
+                "tags": self._tags,
+                "labels": labels(self._settings, self._stack),
+            },
+            here,
+        )
+        return [self._pods]
+
+    def _clients(self, roles: tuple[str, ...]) -> dict[str, pulumi.Input[str]]:
+        if self._pods is not None:
+            ids = self._pods.group_ids
+            return {role: ids[role] for role in roles}
+        return {} if self._landing is None else {_NODES: self._landing.node_security_group_id}
+
+    def _place(self, clients: tuple[str, ...]) -> _Place | None:
+        """What a managed store is told of where it lies, and of who may connect."""
         if self._landing is None or self._key is None:
             return None
         return {
             "vpc_id": self._landing.vpc_id,
             "subnet_ids": self._landing.subnet_ids,
             "subnet_cidrs": self._landing.subnet_cidrs,
-            "client_security_group_ids": {_NODES: self._landing.node_security_group_id},
+            "client_security_group_ids": self._clients(clients),
             "kms_key_arn": self._key,
             "tags": self._tags,
         }
 
     def postgres(self, secrets: AppSecrets) -> ManagedPostgres | None:
         """The database of RDS."""
-        wanted, store, place = self._settings.postgres, self._settings.secrets.store, self._place()
+        wanted, store, place = self._settings.postgres, self._settings.secrets.store, self._place(_POSTGRES_CLIENTS)
         if wanted.kind is not StoreKind.MANAGED or place is None or store is None:
             return None
         args: ManagedPostgres = {
@@ -151,7 +190,7 @@ class Managed:
 
     def redis(self, secrets: AppSecrets) -> ManagedRedis | None:
         """The replication group of ElastiCache."""
-        wanted, place = self._settings.redis, self._place()
+        wanted, place = self._settings.redis, self._place(_REDIS_CLIENTS)
         if wanted.kind is not StoreKind.MANAGED or place is None:
             return None
         args: ManagedRedis = {

@@ -9,12 +9,10 @@ from typing import Annotated
 
 import typer
 
-from local import down as taking_down
 from local import engine as engines
 from local import lock, node
-from local import up as bringing_up
 from local.paths import CHECKOUT, State
-from operations import commands
+from local.stacks import STACK
 from operations.console import say
 from operations.errors import Problem
 
@@ -36,6 +34,8 @@ def up(
     kube_context: ContextOption = None,
 ) -> None:
     """Bring the whole application up; its URL goes to standard output."""
+    from local import up as bringing_up  # noqa: PLC0415 (loads what no other command needs)
+
     state = State.current()
     with lock.held(state):
         url = bringing_up.up(state, app=folder.resolve(), port=port, context=kube_context)
@@ -64,6 +64,8 @@ def rehearse(
 @app.command()
 def down(kube_context: ContextOption = None) -> None:
     """Take away everything that `up` made."""
+    from local import down as taking_down  # noqa: PLC0415 (loads what no other command needs)
+
     state = State.current()
     with lock.held(state):
         taking_down.down(state, context=kube_context)
@@ -85,8 +87,10 @@ def resume() -> None:
 
 
 @app.command()
-def preview(stack: Annotated[str, typer.Argument(help="Such as dev or staging.")] = bringing_up.STACK) -> None:
+def preview(stack: Annotated[str, typer.Argument(help="Such as dev or staging.")] = STACK) -> None:
     """Say what `up` would change in a stack; nothing is changed."""
+    from local import up as bringing_up  # noqa: PLC0415 (loads what no other command needs)
+
     state = State.current()
     with lock.held(state):
         bringing_up.preview(state, stack)
@@ -121,6 +125,9 @@ def orphans(
     kube_context: ContextOption = None,
 ) -> None:
     """Say what of the dev stack is in its cluster and in no record: what killed runs left behind."""
+    from local import up as bringing_up  # noqa: PLC0415 (loads what no other command needs)
+    from operations import commands  # noqa: PLC0415 (loads what no other command needs)
+
     with lock.held(State.current()):
         found = bringing_up.existing(State.current(), kube_context)
         clean = commands.orphans(found, delete=delete, as_json=as_json)

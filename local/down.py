@@ -7,6 +7,7 @@ from local import engine, node, platform, up
 from local.aws import server as aws
 from local.paths import State
 from local.rehearsal import rehearse
+from local.stacks import STACK
 from operations import deploy
 from operations.console import say, step
 
@@ -47,6 +48,6 @@ def _leave_cluster(state: State, context: str) -> None:
         return
     used = engine.ensure()
     used.plugins(state)
-    with step(f"removing stack {up.STACK} from context {context}"):
+    with step(f"removing stack {STACK} from context {context}"):
         deploy.destroy(up.deployment(state, used, target))
     shutil.rmtree(state.folder)

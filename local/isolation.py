@@ -6,6 +6,7 @@ from pathlib import Path
 from local import engine, node, platform, up
 from local.paths import State
 from local.platform import Platform
+from local.stacks import STACK
 from operations import deploy
 from operations.errors import Problem
 from operations.proof.isolation import command
@@ -35,7 +36,7 @@ def isolation(
     own, target = (state.for_context(context), platform.named(context)) if context else (state, _node(state))
     outputs = deploy.outputs(up.deployment(own, used, target))
     again = "make up" + (f" KUBE_CONTEXT={context}" if context else "")
-    refresh = f"{sys.executable} -m local pulumi refresh --stack {up.STACK} --config-file {up.copy_of_stack_file(own)}"
+    refresh = f"{sys.executable} -m local pulumi refresh --stack {STACK} --config-file {up.copy_of_stack_file(own)}"
     options = Options(
         kubeconfig=target.kubeconfig,
         context=target.context,
@@ -43,7 +44,7 @@ def isolation(
         restore=f"{refresh}; {again}",
     )
     shown = f"make isolation MARKDOWN={page}"
-    return command.run(up.STACK, from_outputs(up.STACK, outputs), options, command=shown, page=page, as_json=as_json)
+    return command.run(STACK, from_outputs(STACK, outputs), options, command=shown, page=page, as_json=as_json)
 
 
 def _node(state: State) -> Platform:

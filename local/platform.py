@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from kubernetes import config as kube
-
 from local import images, node
 from local.paths import State
 from operations.errors import Problem
@@ -65,6 +63,8 @@ def named(context: str) -> Platform:
     Raises:
         Problem: No such context.
     """
+    from kubernetes import config as kube  # noqa: PLC0415 (takes longer to load than most commands run)
+
     try:
         contexts, _ = kube.list_kube_config_contexts()
     except kube.ConfigException as error:

@@ -14,6 +14,9 @@ from local.paths import State
 from operations.engine import damage
 from operations.errors import Problem
 
+STACK = "dev"
+"""The stack of `make up`."""
+
 _PROJECT = "name: pxl\nruntime: python\n"
 _SECONDS = 60
 

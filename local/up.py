@@ -10,12 +10,12 @@ from local.node import host
 from local.paths import CHECKOUT, State, cache_dir
 from local.platform import Platform
 from local.rehearsal import stage
+from local.stacks import STACK
 from operations import deploy
 from operations.console import say, step, warn
 from operations.engine import state as engine_state
 from operations.errors import Problem
 
-STACK = "dev"
 _OF_REGISTRY = "pxl:index:ContainerRegistry$kubernetes:"
 _ANSWER_SECONDS = 60
 

@@ -1,39 +1,48 @@
-"""The library: Pulumi components that run a PXL app on Kubernetes, each usable alone."""
+"""The library: Pulumi components that run a PXL app on Kubernetes, each usable alone.
 
-from pxl_components.api import Api, ApiArgs, ExternalTrafficPolicy
-from pxl_components.backups import Backups, BackupsArgs
-from pxl_components.contracts import EnvironmentContract
-from pxl_components.encryption import EncryptionKey, EncryptionKeyArgs
-from pxl_components.environment import AppEnvironment, DatabaseConnection, RedisConnection
-from pxl_components.front_door import Certificate, CertificateArgs, FrontDoor
-from pxl_components.images import ImageReference
-from pxl_components.managed_postgres import AdminStore, ManagedPostgres
-from pxl_components.managed_redis import ManagedRedis
-from pxl_components.managed_registry import ManagedRegistry
-from pxl_components.migrations import Migrations, MigrationsArgs
-from pxl_components.network import (
-    Endpoint,
-    ExternalEgress,
-    IngressSource,
-    IsolatedNamespace,
-    IsolatedNamespaceArgs,
-    PodSecurity,
-)
-from pxl_components.postgres import EphemeralPostgres, ExternalPostgres, Postgres, PostgresArgs
-from pxl_components.redis import EphemeralRedis, ExternalRedis, Redis, RedisArgs
-from pxl_components.registry import ClusterRegistry, ContainerRegistry, ContainerRegistryArgs
-from pxl_components.secret_store import KeepIn
-from pxl_components.secrets import (
-    AppSecrets,
-    AppSecretsArgs,
-    ExternalStore,
-    GeneratedSecret,
-    SecretDelivery,
-    SecretKeyRef,
-)
-from pxl_components.tls_proxy import TlsProxy
-from pxl_components.worker import Worker, WorkerArgs
-from pxl_components.workload import Autoscaling, Probes, Resources
+A name is loaded when it is first asked for: the SDK of Kubernetes takes longer to load than most commands run, and who
+imports ``Postgres`` alone does not wait for the rest.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pxl_components.api import Api, ApiArgs, ExternalTrafficPolicy
+    from pxl_components.backups import Backups, BackupsArgs
+    from pxl_components.contracts import EnvironmentContract
+    from pxl_components.encryption import EncryptionKey, EncryptionKeyArgs
+    from pxl_components.environment import AppEnvironment, DatabaseConnection, RedisConnection
+    from pxl_components.front_door import Certificate, CertificateArgs, FrontDoor
+    from pxl_components.images import ImageReference
+    from pxl_components.managed_postgres import AdminStore, ManagedPostgres
+    from pxl_components.managed_redis import ManagedRedis
+    from pxl_components.managed_registry import ManagedRegistry
+    from pxl_components.migrations import Migrations, MigrationsArgs
+    from pxl_components.network import (
+        Endpoint,
+        ExternalEgress,
+        IngressSource,
+        IsolatedNamespace,
+        IsolatedNamespaceArgs,
+        PodSecurity,
+    )
+    from pxl_components.pod_security_groups import GuardedPods, PodSecurityGroups, PodSecurityGroupsArgs
+    from pxl_components.postgres import EphemeralPostgres, ExternalPostgres, Postgres, PostgresArgs
+    from pxl_components.redis import EphemeralRedis, ExternalRedis, Redis, RedisArgs
+    from pxl_components.registry import ClusterRegistry, ContainerRegistry, ContainerRegistryArgs
+    from pxl_components.secret_store import KeepIn
+    from pxl_components.secrets import (
+        AppSecrets,
+        AppSecretsArgs,
+        ExternalStore,
+        GeneratedSecret,
+        SecretDelivery,
+        SecretKeyRef,
+    )
+    from pxl_components.tls_proxy import TlsProxy
+    from pxl_components.worker import Worker, WorkerArgs
+    from pxl_components.workload import Autoscaling, Probes, Resources
 
 __all__ = [
     "AdminStore",
@@ -64,6 +73,7 @@ __all__ = [
     "ExternalTrafficPolicy",
     "FrontDoor",
     "GeneratedSecret",
+    "GuardedPods",
     "ImageReference",
     "IngressSource",
     "IsolatedNamespace",
@@ -75,6 +85,8 @@ __all__ = [
     "Migrations",
     "MigrationsArgs",
     "PodSecurity",
+    "PodSecurityGroups",
+    "PodSecurityGroupsArgs",
     "Postgres",
     "PostgresArgs",
     "Probes",
@@ -88,3 +100,70 @@ __all__ = [
     "Worker",
     "WorkerArgs",
 ]
+
+_MODULES = {
+    "AdminStore": "managed_postgres",
+    "Api": "api",
+    "ApiArgs": "api",
+    "AppEnvironment": "environment",
+    "AppSecrets": "secrets",
+    "AppSecretsArgs": "secrets",
+    "Autoscaling": "workload",
+    "Backups": "backups",
+    "BackupsArgs": "backups",
+    "Certificate": "front_door",
+    "CertificateArgs": "front_door",
+    "ClusterRegistry": "registry",
+    "ContainerRegistry": "registry",
+    "ContainerRegistryArgs": "registry",
+    "DatabaseConnection": "environment",
+    "EncryptionKey": "encryption",
+    "EncryptionKeyArgs": "encryption",
+    "Endpoint": "network",
+    "EnvironmentContract": "contracts",
+    "EphemeralPostgres": "postgres",
+    "EphemeralRedis": "redis",
+    "ExternalEgress": "network",
+    "ExternalPostgres": "postgres",
+    "ExternalRedis": "redis",
+    "ExternalStore": "secrets",
+    "ExternalTrafficPolicy": "api",
+    "FrontDoor": "front_door",
+    "GeneratedSecret": "secrets",
+    "GuardedPods": "pod_security_groups",
+    "ImageReference": "images",
+    "IngressSource": "network",
+    "IsolatedNamespace": "network",
+    "IsolatedNamespaceArgs": "network",
+    "KeepIn": "secret_store",
+    "ManagedPostgres": "managed_postgres",
+    "ManagedRedis": "managed_redis",
+    "ManagedRegistry": "managed_registry",
+    "Migrations": "migrations",
+    "MigrationsArgs": "migrations",
+    "PodSecurity": "network",
+    "PodSecurityGroups": "pod_security_groups",
+    "PodSecurityGroupsArgs": "pod_security_groups",
+    "Postgres": "postgres",
+    "PostgresArgs": "postgres",
+    "Probes": "workload",
+    "Redis": "redis",
+    "RedisArgs": "redis",
+    "RedisConnection": "environment",
+    "Resources": "workload",
+    "SecretDelivery": "secrets",
+    "SecretKeyRef": "secrets",
+    "TlsProxy": "tls_proxy",
+    "Worker": "worker",
+    "WorkerArgs": "worker",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -4,6 +4,7 @@ Here and beside it, types of pulumi_aws stand in quotes: it loads a service when
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -24,13 +25,23 @@ def read_clients(args: Arguments, key: str = "client_security_group_ids") -> dic
     Raises:
         ArgumentError: none at all, or one that is no security group.
     """
+    groups = read_groups(args, key, args.mapping(key))
+    if not groups:
+        raise args.error(key, None, "is empty, so nobody could connect", "name the group of the nodes or of the pods")
+    return groups
+
+
+def read_groups(args: Arguments, key: str, given: Mapping[str, object]) -> dict[str, Input[str]]:
+    """The ids of security groups, by name or number in the argument.
+
+    Raises:
+        ArgumentError: one that is no security group.
+    """
     groups: dict[str, Input[str]] = {}
-    for name, value in args.mapping(key).items():
+    for name, value in given.items():
         groups[name] = args.checked(f"{key}.{name}", value)
         if isinstance(value, str) and not _GROUP.fullmatch(value):
             raise args.error(f"{key}.{name}", value, "is no security group", "give its id, sg-...")
-    if not groups:
-        raise args.error(key, None, "is empty, so nobody could connect", "name the group of the nodes or of the pods")
     return groups
 
 

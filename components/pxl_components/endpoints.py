@@ -136,7 +136,7 @@ def read_sources(args: Arguments, key: str = "ingress_from") -> list[SourceSpec]
         namespace = group.text_input("namespace") if group.has("namespace") else None
         if group.has("pod_labels") and namespace is None:
             raise group.error("pod_labels", None, "selects pods in no namespace", "give namespace as well")
-        labels = _labels(group)
+        labels = read_pod_labels(group)
         found.append(SourceSpec(group.dns_label("name", ""), read_cidrs(group, "cidrs"), namespace, labels))
     _refuse_twice(args, key, [item.name for item in found])
     return found
@@ -205,7 +205,7 @@ def _inside(inner: str, outer: str) -> bool:
 def _target(group: Arguments) -> Target:
     group.exactly_one("pod_labels", "cidrs")
     group.text_input("host")
-    labels = _labels(group) if group.has("pod_labels") else None
+    labels = read_pod_labels(group) if group.has("pod_labels") else None
     if labels is not None and not labels:
         raise group.error("pod_labels", labels, "is empty and would select every pod", "name the target's labels")
     if labels is not None and not group.has("namespace"):
@@ -224,7 +224,12 @@ def _late_target(args: Arguments, known: object, where: str) -> Target:
     return target
 
 
-def _labels(group: Arguments) -> dict[str, str]:
+def read_pod_labels(group: Arguments) -> dict[str, str]:
+    """The labels that select pods; empty when they are not given.
+
+    Raises:
+        ArgumentError: a value that is no text.
+    """
     labels = group.mapping("pod_labels")
     for key, value in labels.items():
         if not isinstance(value, str):

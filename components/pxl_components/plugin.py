@@ -15,6 +15,7 @@ from pxl_components.encryption import EncryptionKey
 from pxl_components.front_door import Certificate
 from pxl_components.migrations import Migrations
 from pxl_components.network import IsolatedNamespace
+from pxl_components.pod_security_groups import PodSecurityGroups
 from pxl_components.postgres import Postgres
 from pxl_components.redis import Redis
 from pxl_components.registry import ContainerRegistry
@@ -32,6 +33,7 @@ COMPONENTS: list[type[pulumi.ComponentResource]] = [
     EncryptionKey,
     IsolatedNamespace,
     Migrations,
+    PodSecurityGroups,
     Postgres,
     Redis,
     Worker,

@@ -36,6 +36,9 @@ class Aws(Section):
     node_security_group_id: SecurityGroupId | None = Field(
         None, description="without platform: the security group of the nodes, which the stores let in"
     )
+    pod_security_groups: bool = Field(
+        False, description="whether the stores let in the pods that connect and not all of the nodes; needs pod ENIs"
+    )
     repository_url: TagText | None = Field(None, description="where the code is, for the tag repository")
 
 

@@ -11,7 +11,7 @@ REPLACED: dict[str, str] = {
     "ElastiCache": "a Redis with TLS in a pod, under the endpoint's name; one, without copies",
     "endpoint names": "the cluster's DNS answers names of rds.amazonaws.com and cache.amazonaws.com with those pods",
     "their certificates": "signed by an authority that is drawn here and takes the place of postgres.ca and redis.ca",
-    "security groups": "exist in moto and close nothing; the NetworkPolicies are enforced",
+    "security groups": "exist in moto and close nothing, those of pods neither; the NetworkPolicies are enforced",
     "KMS": "keys exist in moto; the engine's secrets are encrypted with a passphrase",
     "ECR": "the node's own registry, which also answers when the node pulls from ECR's name",
     "External Secrets": "a loop that reads moto's Secrets Manager and writes the Secrets",

@@ -8,30 +8,7 @@ from local.rehearsal.servers import MANAGER
 from local.rehearsal.stores import Account
 from local.standins.kubernetes.client import ApiError, Cluster
 
-GROUP = "external-secrets.io"
-_API = f"{GROUP}/v1"
-
-
-def definitions() -> list[dict[str, Any]]:
-    """The custom resource that the program uses, without the operator's schema: that one is tried by ``make fuzz``."""
-    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    schema = {"type": "object", "properties": {"spec": anything, "status": anything}}
-    version = {
-        "name": "v1",
-        "served": True,
-        "storage": True,
-        "subresources": {"status": {}},
-        "schema": {"openAPIV3Schema": schema},
-    }
-    names = {"kind": "ExternalSecret", "plural": "externalsecrets", "singular": "externalsecret"}
-    return [
-        {
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {"name": f"externalsecrets.{GROUP}"},
-            "spec": {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [version]},
-        }
-    ]
+_API = "external-secrets.io/v1"
 
 
 class ExternalSecrets:

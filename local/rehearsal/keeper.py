@@ -19,6 +19,7 @@ from local.node import record
 from local.node.layout import NODE_IP, REGISTRY, Layout
 from local.paths import CHECKOUT, State, write
 from local.rehearsal import authority, external_secrets, front_door, servers, stage, stores
+from local.rehearsal.definitions import definitions
 from local.rehearsal.forward import Forwarder
 from local.rehearsal.stage import Stage
 from local.standins.kubernetes.client import Cluster
@@ -108,7 +109,7 @@ def work(state: State, known: Stage) -> list[Callable[[], None]]:
     cluster = Cluster(target(str(layout.kubeconfig), layout.context), print)
     account = stores.Account(known.endpoint, known.region)
     signing = authority.ensure(stage.state_of(state, known.stack).folder)
-    for manifest in (servers.namespace(), *external_secrets.definitions()):
+    for manifest in (servers.namespace(), *definitions()):
         cluster.apply(manifest, servers.MANAGER, force=True, dry_run=False)
     return [
         stores.Stores(cluster, account, signing, known.images).reconcile,

@@ -225,6 +225,31 @@ def _forbidden_pod() -> dict[str, Any]:
     }
 
 
+@check("security groups of pods", Area.CLUSTER)
+def pod_security_groups(subject: Subject) -> Finding | None:
+    """With ``aws.podSecurityGroups``, a VPC CNI that gives pods groups of their own and still enforces policies."""
+    cluster = subject.cluster
+    if cluster is None or not subject.value("aws", "podSecurityGroups"):
+        return None
+    try:
+        defined = cluster.get("/apis/vpcresources.k8s.aws/v1beta1")
+        plugin = cluster.get("/apis/apps/v1/namespaces/kube-system/daemonsets/aws-node")
+    except _UNREACHABLE as error:
+        return _unknown(cluster, error)
+    if defined is None or plugin is None:
+        missing = "SecurityGroupPolicy" if defined is None else "DaemonSet aws-node of the VPC CNI"
+        return fail(
+            f"the cluster has no {missing}", "run the stack on EKS nodes, or set aws.podSecurityGroups to false"
+        )
+    containers = plugin["spec"]["template"]["spec"]["containers"]
+    found = {one["name"]: one.get("value", "") for each in containers for one in each.get("env", [])}
+    wanted = {"ENABLE_POD_ENI": "true", "POD_SECURITY_GROUP_ENFORCING_MODE": "standard"}
+    if wrong := [f"{name}={value}" for name, value in wanted.items() if found.get(name) != value]:
+        remedy = f"kubectl --namespace kube-system set env daemonset aws-node {' '.join(wrong)}"
+        return fail(f"the VPC CNI runs without {' and '.join(wrong)}", remedy)
+    return ok("the VPC CNI gives pods groups of their own")
+
+
 def _unknown(cluster: Cluster, error: Exception) -> Finding | None:
     """For a question without an answer; a cluster that does not answer at all has a check of its own."""
     if not isinstance(error, ApiException):

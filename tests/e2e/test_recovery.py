@@ -52,6 +52,15 @@ class Bench:
         assert done.returncode == 0, f"the next run must finish:\n{done.stderr[-6000:]}"
         return done.stderr
 
+    def post(self, count: int) -> None:
+        """Jobs that must be taken; when one is not, what there was to take it."""
+        try:
+            self.ledger.post(count)
+        except OSError as error:
+            shown = "pods,endpointslices,events"
+            seen = self.platform.command("kubectl", "get", shown, "-n", NAMESPACE, "-o", "wide", timeout=60)
+            raise AssertionError(f"the app must be reached: {error!r}\n{seen.stdout}{seen.stderr}") from error
+
     def check(self, run: Kill) -> None:
         """What must hold after every interruption."""
         assert inventory(self.platform) == self.expected, "nothing may be there twice, and nothing may be missing"
@@ -106,7 +115,7 @@ def test_after_a_kill_at_any_moment_the_next_up_finishes_what_was_begun(bench: B
             bench.ledger.ids.clear()
             before = None
         else:
-            bench.ledger.post(3)
+            bench.post(3)
             before = database(platform)["metadata"]["uid"]
         when = moment(scenario, number, platform, attempt)
         with bench.ledger.posting():
@@ -127,7 +136,7 @@ def test_after_a_kill_at_any_moment_the_next_up_finishes_what_was_begun(bench: B
     bench.check(run)
     if before is not None:
         assert database(platform)["metadata"]["uid"] == before, "the pod of an ephemeral database must live through it"
-    bench.ledger.post(1)
+    bench.post(1)
     assert request(f"{platform.url}/ready").status == 200, "and the app serves"
 
 

@@ -25,6 +25,7 @@ COMPONENTS = {
     "EncryptionKey": ({"account", "alias"}, {"arn"}),
     "IsolatedNamespace": ({"namespaceName"}, {"namespaceName"}),
     "Migrations": ({"image", "namespace"}, {"jobName", "podLabels"}),
+    "PodSecurityGroups": ({"namespace", "pods", "sharedGroupIds", "vpcId"}, {"groupIds"}),
     "Postgres": (
         {"namespace"},
         {"connection", "database", "endpoint", "host", "maxConnections", "port", "secretName", "username"},

@@ -197,9 +197,10 @@ def test_a_generated_secret_is_encrypted_in_the_state(workbench):
     ("wrong", "words"),
     [
         ({"account": "333333333333"}, ["pxl:aws.account = 333333333333", "111111111111", "AWS_PROFILE"]),
-        ({"cluster": "another"}, ["another"]),
+        ({"region": "us-east-1"}, ["pxl:aws.region = us-east-1", "AWS_REGION = eu-central-1", "unset AWS_REGION"]),
+        ({"cluster": "another"}, ["pxl:aws.cluster = another", "not to be found"]),
     ],
-    ids=["another account", "a cluster that the account has not"],
+    ids=["another account", "another region", "a cluster that the account has not"],
 )
 def test_credentials_that_lead_elsewhere_are_refused_at_the_preview(workbench, wrong, words):
     workbench.select("staging")
@@ -208,7 +209,7 @@ def test_credentials_that_lead_elsewhere_are_refused_at_the_preview(workbench, w
     workbench.file.write_text(yaml.safe_dump(file))
     done = workbench.pulumi("preview")
     said = done.stdout + done.stderr
-    assert done.returncode != 0, "nothing may be planned for another account or cluster"
+    assert done.returncode != 0, "nothing may be planned for another account, region or cluster"
     for word in words:
         assert word in said, f"the message must name {word}:\n{said[-3000:]}"
     assert "Traceback" not in said, said[-3000:]

@@ -30,6 +30,11 @@ def prod() -> list[Resource]:
 
 
 @pytest.fixture(scope="module")
+def guarded() -> list[Resource]:
+    return access.resources(pods=True)
+
+
+@pytest.fixture(scope="module")
 def staging() -> list[Resource]:
     return resources("staging")
 
@@ -145,14 +150,45 @@ def test_the_stores_let_in_who_a_link_names_and_nobody_else(prod: list[Resource]
     assert all("ingress" not in group and "egress" not in group for group in of(prod, "SecurityGroup"))
 
 
-def test_every_way_to_a_store_is_in_the_page_with_both_of_its_guards(prod: list[Resource]) -> None:
+def test_every_way_to_a_store_is_in_the_page_with_both_of_its_guards(
+    prod: list[Resource], guarded: list[Resource]
+) -> None:
     written = (ROOT / "docs" / "access.md").read_text()
-    assert written == access.text(prod), "write it again: make schema"
-    rows = [line.split(" | ") for line in written.splitlines() if line.startswith("| ") and "`" in line]
-    reached = {(row[0].strip("| "), row[1]) for row in rows}
+    assert written == access.text(prod, guarded), "write it again: make schema"
+    tables = [
+        [line.strip("| ").split(" | ") for line in part.splitlines() if line.startswith("| ") and "`" in line]
+        for part in written.split("\n## ")[1:]
+    ]
     apps = {(who, store) for who in ("api", "worker", "migrations") for store in ("postgres", "redis")}
-    assert reached == apps | {("database-user", "postgres")}
-    assert all(row[4].startswith("`") for row in rows), "each has a policy and a rule"
+    for rows in tables:
+        assert {(row[0], row[1]) for row in rows} == apps | {("database-user", "postgres")}
+        assert all(row[4].startswith("`") for row in rows), "each has a policy and a rule"
+    of_nodes, of_pods = tables
+    assert {row[5] for row in of_nodes} == {"nodes"}
+    assert all(row[5] == row[0] for row in of_pods), "only the pods that have the link"
+
+
+def test_groups_of_pods_let_the_stores_leave_the_nodes_out(guarded: list[Resource]) -> None:
+    rules = of(guarded, "SecurityGroupIngressRule")
+    assert all(rule["referencedSecurityGroupId"] != "sg-0200000000000000" for rule in rules), "not all of the nodes"
+    opened = sorted((rule["fromPort"], rule["description"]) for rule in rules)
+    both = ["from api", "from migrations", "from worker"]
+    assert opened == sorted([(5432, "from database-user"), *((p, who) for p in (5432, 6379) for who in both)])
+    policies = [one for one in guarded if one.inputs.get("kind") == "SecurityGroupPolicy"]
+    assert len(policies) == 4
+    for policy in policies:
+        own, *shared = policy.inputs["spec"]["securityGroups"]["groupIds"]
+        assert shared == ["sg-0200000000000000"], "probes, DNS and the load balancer come by the nodes' group"
+        assert own not in shared
+    selected = {one.inputs["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for one in policies}
+    made = [
+        one.inputs["spec"]["template"]["metadata"]["labels"]
+        for one in guarded
+        if "template" in one.inputs.get("spec", {})
+    ]
+    assert {labels["app.kubernetes.io/component"] for labels in made} == selected, (
+        "every pod of the stack has its group"
+    )
 
 
 def test_what_staging_relaxes_is_size_and_what_keeps_data(prod: list[Resource], staging: list[Resource]) -> None:

@@ -36,9 +36,9 @@ def test_down_empties_no_folder_that_is_not_a_platforms(tmp_path: Path) -> None:
 def test_whoever_stops_a_command_is_told_how_it_goes_on(tmp_path: Path) -> None:
     program = """
 import sys
-from local import __main__ as command
+from local import __main__ as command, up
 def stop(*_, **__): raise KeyboardInterrupt
-command.bringing_up.up = stop
+up.up = stop
 sys.argv = ["local", "up"]
 command.main()
 """

@@ -295,6 +295,28 @@ def test_a_front_door_needs_the_controller_that_makes_it(there: str | None, leve
     assert cluster.front_door(of(Answering(answers))) is None, "without one, nobody is asked"
 
 
+@pytest.mark.parametrize(
+    ("variables", "wrong"),
+    [
+        ({"ENABLE_POD_ENI": "true", "POD_SECURITY_GROUP_ENFORCING_MODE": "standard"}, None),
+        ({"ENABLE_POD_ENI": "true"}, "POD_SECURITY_GROUP_ENFORCING_MODE=standard"),
+        ({"ENABLE_POD_ENI": "false", "POD_SECURITY_GROUP_ENFORCING_MODE": "standard"}, "ENABLE_POD_ENI=true"),
+        (None, "DaemonSet aws-node"),
+    ],
+)
+def test_security_groups_of_pods_need_a_network_plugin_that_gives_them(variables, wrong) -> None:
+    answers: dict[str, Any] = {"/apis/vpcresources.k8s.aws/v1beta1": {}}
+    if variables is not None:
+        env = [{"name": name, "value": value} for name, value in variables.items()]
+        spec = {"template": {"spec": {"containers": [{"name": "aws-node", "env": env}]}}}
+        answers["/apis/apps/v1/namespaces/kube-system/daemonsets/aws-node"] = {"spec": spec}
+    found = cluster.pod_security_groups(of(Answering(answers), aws={"podSecurityGroups": True}))
+    assert found is not None
+    assert found[0] is (Level.OK if wrong is None else Level.FAIL)
+    assert wrong is None or wrong in f"{found[1]} {found[2]}", "it says what is missing, and how to set it"
+    assert cluster.pod_security_groups(of(Answering(answers))) is None, "without them, nobody is asked"
+
+
 def test_the_metrics_api_is_asked_for_only_if_something_scales() -> None:
     fixed = {"replicas": {"min": 2, "max": 2}}
     assert cluster.metrics(of(Answering({}), api=fixed, worker=fixed)) is None
