@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pxl_components.api import Api, ApiArgs, ExternalTrafficPolicy
+    from pxl_components.app_image import AppImage, AppImageArgs, RegistryLogin
     from pxl_components.backups import Backups, BackupsArgs
     from pxl_components.contracts import EnvironmentContract
     from pxl_components.encryption import EncryptionKey, EncryptionKeyArgs
@@ -49,6 +50,8 @@ __all__ = [
     "Api",
     "ApiArgs",
     "AppEnvironment",
+    "AppImage",
+    "AppImageArgs",
     "AppSecrets",
     "AppSecretsArgs",
     "Autoscaling",
@@ -93,6 +96,7 @@ __all__ = [
     "Redis",
     "RedisArgs",
     "RedisConnection",
+    "RegistryLogin",
     "Resources",
     "SecretDelivery",
     "SecretKeyRef",
@@ -106,6 +110,8 @@ _MODULES = {
     "Api": "api",
     "ApiArgs": "api",
     "AppEnvironment": "environment",
+    "AppImage": "app_image",
+    "AppImageArgs": "app_image",
     "AppSecrets": "secrets",
     "AppSecretsArgs": "secrets",
     "Autoscaling": "workload",
@@ -150,6 +156,7 @@ _MODULES = {
     "Redis": "redis",
     "RedisArgs": "redis",
     "RedisConnection": "environment",
+    "RegistryLogin": "app_image",
     "Resources": "workload",
     "SecretDelivery": "secrets",
     "SecretKeyRef": "secrets",

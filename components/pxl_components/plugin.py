@@ -10,6 +10,7 @@ from pulumi.provider.experimental.analyzer import PropertyDefinition
 from pulumi.provider.experimental.component import ComponentProvider
 
 from pxl_components.api import Api
+from pxl_components.app_image import AppImage
 from pxl_components.backups import Backups
 from pxl_components.encryption import EncryptionKey
 from pxl_components.front_door import Certificate
@@ -26,6 +27,7 @@ NAME = "pxl"
 VERSION = "0.1.0"
 COMPONENTS: list[type[pulumi.ComponentResource]] = [
     Api,
+    AppImage,
     AppSecrets,
     Backups,
     Certificate,

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.engine
 PLUGIN = CHECKOUT / "components" / "pulumi-resource-pxl"
 COMPONENTS = {
     "Api": ({"image", "namespace"}, {"deploymentName", "endpoint", "podLabels", "serviceName", "url"}),
+    "AppImage": ({"context", "repository", "tag"}, {"digest", "reference"}),
     "AppSecrets": ({"namespace"}, {"keys", "secretName", "version"}),
     "Backups": ({"kmsKeyArn", "resourceArn", "subnetGroupName"}, {"vaultName"}),
     "Certificate": ({"hostedZoneId", "hostname"}, {"arn"}),

@@ -159,6 +159,8 @@ def _provided(kind: str, name: str, inputs: Any) -> Any:
             metadata.fields["name"].string_value = name + AUTO_NAME_SUFFIX
     if kind == "random:index/randomPassword:RandomPassword":
         state.fields["result"].string_value = f"drawn-for-{name}"
+    if kind == "docker-build:index:Image":
+        state.fields["digest"].string_value = DIGEST
     return state
 
 
