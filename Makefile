@@ -15,7 +15,7 @@ NODE_KUBECONFIG = $$($(PYTHON) -c 'from local.paths import State; print(State.cu
 # Compiled modules and rewritten assertions are kept: the next run of the tests takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up rehearse down status logs explain isolation orphans psql test unit process stacks engine e2e fuzz kills node-kills lint check render preview comment verify-aws checkov schema requirements
+.PHONY: help up rehearse down status logs explain isolation orphans proof psql test unit process stacks engine e2e fuzz kills node-kills lint check render preview comment verify-aws checkov schema requirements
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ explain: $(VENV)/installed ## why something of the dev stack is not ready: pod, 
 
 isolation: $(VENV)/installed ## tries every connection of the dev stack; MARKDOWN=docs/isolation.md writes the page
 	@$(PYTHON) -m local isolation $(if $(MARKDOWN),--markdown '$(MARKDOWN)') $(CONTEXT_OPTION)
+
+proof: $(VENV)/installed ## releases, kills and failures under load: what they drop, into docs/proof.md: 15 minutes; ONLY=release
+	@$(PYTHON) -m local proof $(foreach name,$(ONLY),--only $(name)) $(if $(ONLY),,--markdown docs/proof.md)
 
 psql: $(VENV)/installed ## a prompt of the dev stack's database
 	@pod=$$($(KUBECTL) get pod --output name --selector app.kubernetes.io/name=postgres) && \

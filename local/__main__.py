@@ -117,6 +117,22 @@ def isolation(
 
 
 @app.command()
+def proof(
+    only: Annotated[list[str] | None, typer.Option("--only", help="One scenario; repeatable. Default: all.")] = None,
+    short: Annotated[bool, typer.Option("--short", help="A fraction of the load.")] = False,
+    markdown: Annotated[Path | None, typer.Option(help="Also write the table as a page.")] = None,
+    folder: Annotated[Path, typer.Option("--app", help="Folder of the app that runs.")] = CHECKOUT / "examples" / "app",
+) -> None:
+    """Put the dev stack through releases, kills and failures under load, and tell what it dropped."""
+    from local.proof import command as proving  # noqa: PLC0415 (loads what no other command needs)
+
+    state = State.current()
+    with lock.held(state):
+        holds = proving.run(state, app=folder.resolve(), only=only or [], short=short, page=markdown)
+    raise typer.Exit(0 if holds else 1)
+
+
+@app.command()
 def orphans(
     delete: Annotated[
         bool, typer.Option("--delete", help="Delete what is certainly its own and holds no data.")

@@ -1,7 +1,7 @@
 """A platform that a stack can be deployed to: where its API server is, and which images it has."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,19 +19,21 @@ class Platform:
         context: The context in it. No other is ever used.
         images: References of what runs beside the app, by name; empty where the stack file names them.
         node: The embedded node; None on a cluster of the user's own.
+        overrides: Settings that win over those of the stack file, by key with ``pxl:``.
     """
 
     kubeconfig: Path | None
     context: str
     images: Mapping[str, str]
     node: node.Node | None
+    overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def additions(self, digest: str | None) -> dict[str, Any]:
         """What the engine's copy of the stack file says beyond the committed one."""
         where: dict[str, Any] = {"context": self.context, "clusterIdentifier": self.context}
         if self.kubeconfig is not None:
             where["kubeconfig"] = str(self.kubeconfig)
-        added: dict[str, Any] = {"pxl:kubernetes": where}
+        added: dict[str, Any] = {**self.overrides, "pxl:kubernetes": where}
         used = {name: self.images[name] for name in ("postgres", "redis", "registry") if name in self.images}
         if used:
             added["pxl:images"] = used

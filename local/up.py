@@ -1,6 +1,9 @@
 """``make up``: from whatever is there to an app that answers, step by step, each of them idempotent."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from infra.settings import Settings, SettingsError, from_stack_file
 from infra.settings.model import RegistryKind
@@ -20,7 +23,14 @@ _OF_REGISTRY = "pxl:index:ContainerRegistry$kubernetes:"
 _ANSWER_SECONDS = 60
 
 
-def up(state: State, *, app: Path, port: int | None, context: str | None) -> str:
+def up(
+    state: State,
+    *,
+    app: Path,
+    port: int | None = None,
+    context: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> str:
     """Brings the dev stack up and returns where it answers.
 
     Args:
@@ -28,6 +38,7 @@ def up(state: State, *, app: Path, port: int | None, context: str | None) -> str
         app: Folder with the app's Dockerfile; built here, on the embedded node only.
         port: The port of 127.0.0.1 that leads to the app; None for the one it had, at first 8080.
         context: A context of the user's kubeconfig to deploy to instead of the embedded node.
+        overrides: Settings that win over those of the stack file, by key with ``pxl:``; on the embedded node only.
 
     Raises:
         Problem: With what to do next; nothing is left that the next run trips over.
@@ -48,7 +59,8 @@ def up(state: State, *, app: Path, port: int | None, context: str | None) -> str
     if context:
         return _on_cluster(state.for_context(context), used, platform.named(context), settings)
     try:
-        return _on_node(state, used, platform.embedded(state, port, stage.dns_rules(state)), settings, app)
+        target = platform.embedded(state, port, stage.dns_rules(state))
+        return _on_node(state, used, replace(target, overrides=overrides or {}), settings, app)
     except Problem as problem:
         raise disk.named(problem, state.folder, cache_dir()) from problem
 

@@ -29,16 +29,18 @@ def send(
     seconds: float,
     query: Mapping[str, Any] | None = None,
     body: object = None,
+    content_type: str = "application/json",
 ) -> Response:
     """One request with the client's credentials, connections and trust.
 
     Args:
         api: The client, see ``rollout.connect``.
-        method: ``GET`` or ``DELETE``.
+        method: ``GET``, ``PATCH`` or ``DELETE``.
         path: Path of the URL.
         seconds: How long an answer may take.
         query: Parameters of the URL.
         body: What is sent as JSON; None for nothing.
+        content_type: What kind of JSON it is, such as ``application/apply-patch+yaml``.
 
     Raises:
         ApiException: For an answer of 400 and more; ``body`` holds its text.
@@ -46,7 +48,7 @@ def send(
     """
     headers = {"Accept": "application/json, */*", **api.default_headers}
     if body is not None:
-        headers["Content-Type"] = "application/json"
+        headers["Content-Type"] = content_type
     parameters = list((query or {}).items())
     api.update_params_for_auth(headers, parameters, ["BearerToken"])
     url = f"{api.configuration.host}{path}{'?' + urlencode(parameters) if parameters else ''}"
@@ -62,3 +64,21 @@ def send(
         error.body = response.data.decode("utf-8", "replace")
         raise error
     return Response(response.status, response.data)
+
+
+def gone(api: client.ApiClient, path: str, *, seconds: float) -> None:
+    """Deletes an object; one that is not there is fine.
+
+    Args:
+        api: The client.
+        path: Path of the object.
+        seconds: How long an answer may take.
+
+    Raises:
+        ApiException, urllib3 HTTPError: For everything else that goes wrong.
+    """
+    try:
+        send(api, "DELETE", path, seconds=seconds)
+    except ApiException as error:
+        if error.status != 404:
+            raise

@@ -14,6 +14,7 @@ from operations.console import say, show
 from operations.errors import Problem
 from operations.options import AsJson, Context, File, Kubeconfig, Stack, print_json, project_of
 from operations.promotion import command_line as promotion
+from operations.proof.command_line import proof
 
 
 class Commands(TyperGroup):
@@ -261,62 +262,4 @@ def explain(
         raise typer.Exit(1)
 
 
-proof = typer.Typer(no_args_is_help=True, help="Show by trying it that a running stack is what its program says.")
 app.add_typer(proof, name="proof")
-
-
-@proof.command(epilog="Example: [bold]pxlctl proof isolation staging --kube-context staging[/bold]")
-def isolation(
-    ctx: typer.Context,
-    stack: Stack,
-    *,
-    kube_context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    file: File = None,
-    links: Annotated[
-        Path | None,
-        typer.Option("--links", metavar="F", help="JSON file with the declared links; default: the stack's outputs."),
-    ] = None,
-    outside: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--outside", metavar="HOST:PORT", help="Must not be reached; repeatable. Default 203.0.113.10:443."
-        ),
-    ] = None,
-    metadata: Annotated[
-        str, typer.Option("--metadata", metavar="HOST:PORT", help="The cloud's metadata service.")
-    ] = "169.254.169.254:80",
-    timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", min=0.2, max=60, help="For one connection.")
-    ] = 3.0,
-    ephemeral_containers: Annotated[
-        bool,
-        typer.Option(
-            "--ephemeral-containers",
-            help="Add one to pods in which nothing can be run. It stays in the pod's description as long as the pod.",
-        ),
-    ] = False,
-    markdown: Annotated[
-        Path | None, typer.Option("--markdown", metavar="F", help="Also write the tables as a page.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Try every connection of a running stack: exactly what the program declares may be reached, and nothing else.
-
-    Makes temporary pods beside the stack's (in its namespace and in two of its own) and removes them again. In the
-    stack's pods a small program is run that connects and listens; it ends with the proof. One at a time for a stack.
-    Exits with 1 if anything differs, or could not be shown.
-    """
-    from operations import commands  # noqa: PLC0415
-    from operations.proof.isolation import prove  # noqa: PLC0415
-
-    options = prove.Options(
-        kubeconfig=kubeconfig,
-        context=kube_context,
-        outside=tuple(outside or (prove.OUTSIDE,)),
-        metadata=metadata,
-        seconds=timeout,
-        ephemeral_containers=ephemeral_containers,
-    )
-    if not commands.prove_isolation(project_of(ctx), stack, file, links, options, page=markdown, as_json=as_json):
-        raise typer.Exit(1)

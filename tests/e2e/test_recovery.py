@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -52,14 +53,22 @@ class Bench:
         assert done.returncode == 0, f"the next run must finish:\n{done.stderr[-6000:]}"
         return done.stderr
 
-    def post(self, count: int) -> None:
-        """Jobs that must be taken; when one is not, what there was to take it."""
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """The app must be reached within the block; when it is not, what there was to answer."""
         try:
-            self.ledger.post(count)
+            yield
         except OSError as error:
-            shown = "pods,endpointslices,events"
-            seen = self.platform.command("kubectl", "get", shown, "-n", NAMESPACE, "-o", "wide", timeout=60)
-            raise AssertionError(f"the app must be reached: {error!r}\n{seen.stdout}{seen.stderr}") from error
+            kinds = "pods,endpointslices,events"
+            seen = self.platform.command("kubectl", "get", kinds, "-n", NAMESPACE, "-o", "wide", timeout=60)
+            logs = [(self.platform.state / "node" / "log" / f"{name}.log") for name in ("outside", "kube-proxy")]
+            told = "\n".join(f"{log.name}:\n{log.read_text(errors='replace')[-2000:]}" for log in logs)
+            raise AssertionError(f"the app must be reached: {error!r}\n{seen.stdout}{seen.stderr}{told}") from error
+
+    def post(self, count: int) -> None:
+        """Jobs that must be taken."""
+        with self.reached():
+            self.ledger.post(count)
 
     def check(self, run: Kill) -> None:
         """What must hold after every interruption."""
@@ -69,7 +78,8 @@ class Bench:
         assert orphans.returncode == 0, orphans.stderr
         assert Engine(self.platform.state).pending() == [], "the next run must have nothing to warn of"
         assert interruptions.leftovers(self.platform, run) == [], "no process of the killed run may live"
-        not_given, not_stored = self.ledger.missing()
+        with self.reached():
+            not_given, not_stored = self.ledger.missing()
         assert not_given == [], f"{len(not_given)} of {len(self.ledger.ids)} acknowledged jobs are lost to the API"
         assert not_stored == [], f"{len(not_stored)} of {len(self.ledger.ids)} acknowledged jobs are not in Postgres"
 
@@ -137,7 +147,8 @@ def test_after_a_kill_at_any_moment_the_next_up_finishes_what_was_begun(bench: B
     if before is not None:
         assert database(platform)["metadata"]["uid"] == before, "the pod of an ephemeral database must live through it"
     bench.post(1)
-    assert request(f"{platform.url}/ready").status == 200, "and the app serves"
+    with bench.reached():
+        assert request(f"{platform.url}/ready").status == 200, "and the app serves"
 
 
 def test_a_replacement_that_was_killed_before_its_record_is_swept(bench: Bench, tmp_path: Path) -> None:

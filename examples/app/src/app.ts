@@ -33,7 +33,7 @@ start("api", async (config, log) => {
     isDraining: () => draining,
   });
 
-  exitGracefully(log, config.gracefulTimeoutMs, async (budgetMs) => {
+  exitGracefully(log, config, async (budgetMs) => {
     draining = true;
     const plan = planDrain(budgetMs);
     await Promise.all([drainServer(app.server, plan), rooms.drain(plan.socketWindowMs)]);

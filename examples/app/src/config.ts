@@ -31,6 +31,10 @@ export interface Config {
   readonly gracefulTimeoutMs: number;
   /** How long a silent connection is kept: longer than the load balancer in front keeps it. */
   readonly keepAliveTimeoutMs: number;
+  /** Processes of Node cluster; 0 for a single process. */
+  readonly clusterWorkers: number;
+  /** Whether a single process hears SIGTERM; false imitates an app that leaves that to cluster mode. */
+  readonly handlesSignals: boolean;
   readonly imageDigest: string;
   readonly podName: string;
   readonly queueConcurrency: number;
@@ -123,6 +127,8 @@ export function loadConfig(env: Environment, role: Role): Config {
     nodeEnv: read.oneOf("NODE_ENV", NODE_ENVS, "development"),
     gracefulTimeoutMs: read.integer("GRACEFUL_TIMEOUT_MS", { min: 1000, max: 3_600_000, fallback: 30_000 }),
     keepAliveTimeoutMs: read.integer("KEEP_ALIVE_TIMEOUT_MS", { min: 1000, max: 4_100_000, fallback: 72_000 }),
+    clusterWorkers: readClusterWorkers(read),
+    handlesSignals: read.oneOf("HANDLE_SIGNALS", ["true", "false"], "true") === "true",
     imageDigest: read.text("IMAGE_DIGEST", "unknown"),
     podName: read.text("POD_NAME", hostname()),
     queueConcurrency: read.integer("QUEUE_CONCURRENCY", { min: 1, max: 1000, fallback: 5 }),
@@ -133,6 +139,13 @@ export function loadConfig(env: Environment, role: Role): Config {
   checkTls(read);
   if (read.problems.length > 0) throw new ConfigError(read.problems);
   return config;
+}
+
+/** The framework's own names; its scripts never fork. */
+function readClusterWorkers(read: Reader): number {
+  const enabled = read.oneOf("PXL_CLUSTER_ENABLED", ["true", "false"], "false") === "true";
+  const workers = read.integer("PXL_CLUSTER_WORKERS", { min: 1, max: 64, fallback: 1 });
+  return enabled ? workers : 0;
 }
 
 function readDatabase(read: Reader): DatabaseConfig {

@@ -2,6 +2,8 @@
 import { Server as NetServer } from "node:net";
 import type { Server } from "node:http";
 
+import { isClusterWorker } from "./cluster.js";
+import type { Config } from "./config.js";
 import type { Logger } from "./log.js";
 
 /** How the time from SIGTERM to exit is divided, in milliseconds from SIGTERM. */
@@ -61,9 +63,13 @@ export async function drainServer(server: Server, plan: DrainPlan): Promise<void
 /**
  * Runs `drain` at the first SIGTERM or SIGINT, then exits with 0: at the latest when the budget is spent.
  *
+ * @param config Says how long it may take. Without a handler, which an app under the framework has in cluster mode only,
+ *   nothing is installed: as process 1 of a container it then ignores the signal.
  * @param drain Stops taking work and waits for what is in flight; gets the budget in milliseconds.
  */
-export function exitGracefully(log: Logger, budgetMs: number, drain: (budgetMs: number) => Promise<void>): void {
+export function exitGracefully(log: Logger, config: Config, drain: (budgetMs: number) => Promise<void>): void {
+  if (!config.handlesSignals && !isClusterWorker) return;
+  const budgetMs = config.gracefulTimeoutMs;
   let draining = false;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (draining) return;

@@ -15,6 +15,8 @@ export interface JobRecord extends Work {
   readonly worker: string | null;
   /** How often the job was started: more than once after a worker was lost or drained. */
   readonly runs: number;
+  /** How often the database saw the job completed: 1 at most, or something is wrong. */
+  readonly completions: number;
 }
 
 export interface JobStore {
@@ -42,7 +44,7 @@ export function createJobStore(pool: Pool): JobStore {
 
     async find(id) {
       const { rows } = await pool.query<JobRecord>(
-        "select id, kind, ms, payload, state, result, worker, runs from jobs where id = $1",
+        "select id, kind, ms, payload, state, result, worker, runs, completions from jobs where id = $1",
         [id],
       );
       return rows[0];

@@ -32,4 +32,17 @@ export const migrations: readonly Migration[] = [
     id: "0003-jobs-open-index",
     sql: "create index jobs_open on jobs (created_at) where state in ('queued', 'active')",
   },
+  {
+    // Counted by the database: whether a job was completed twice must not be judged by the code that prevents it.
+    id: "0004-jobs-completions",
+    sql: `
+      alter table jobs add column completions integer not null default 0;
+      create function count_completion() returns trigger language plpgsql as $$
+        begin
+          new.completions := old.completions + 1;
+          return new;
+        end $$;
+      create trigger jobs_completions before update of state on jobs
+        for each row when (new.state = 'completed') execute function count_completion()`,
+  },
 ];

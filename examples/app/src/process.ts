@@ -1,4 +1,5 @@
 // What every process does around its main function: configuration first, then a logger, then nothing unexplained.
+import { isClusterWorker, runPrimary } from "./cluster.js";
 import { ConfigError, loadConfig, type Config, type Role } from "./config.js";
 import { createLogger, type Logger } from "./log.js";
 
@@ -24,7 +25,8 @@ export function start(role: Role, main: (config: Config, log: Logger) => Promise
   };
   process.on("uncaughtException", crash);
   process.on("unhandledRejection", crash);
-  main(config, log).catch(crash);
+  if (config.clusterWorkers > 0 && !isClusterWorker) runPrimary(config.clusterWorkers, log);
+  else main(config, log).catch(crash);
 }
 
 /** Rejects when `work` takes longer; the work itself is not stopped. */

@@ -27,7 +27,7 @@ start("worker", async (config, log) => {
   const worker = createWorker({ config, log, store: createJobStore(pool), metrics });
   const server = serveMetrics(metrics.registry, config);
 
-  exitGracefully(log, config.gracefulTimeoutMs, async (budgetMs) => {
+  exitGracefully(log, config, async (budgetMs) => {
     await closeWorker(worker, budgetMs, log);
     server.close();
     await within(pool.end(), 1000, "closing the database");

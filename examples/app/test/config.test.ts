@@ -92,3 +92,10 @@ test("the previous key is accepted after the current one", () => {
   const previous = secret.toUpperCase();
   assert.deepEqual(loadConfig({ ...good, JWT_SECRET_PREVIOUS: previous }, "api").jwtKeys, [secret, previous]);
 });
+
+test("cluster mode is asked for with the framework's own names, and off without them", () => {
+  assert.equal(loadConfig(good, "api").clusterWorkers, 0);
+  assert.equal(loadConfig({ ...good, PXL_CLUSTER_ENABLED: "true" }, "api").clusterWorkers, 1);
+  assert.equal(loadConfig({ ...good, PXL_CLUSTER_ENABLED: "true", PXL_CLUSTER_WORKERS: "3" }, "api").clusterWorkers, 3);
+  assert.equal(loadConfig({ ...good, PXL_CLUSTER_WORKERS: "3" }, "api").clusterWorkers, 0);
+});

@@ -36,6 +36,7 @@ func carry(client *net.TCPConn, target string) {
 	defer client.Close()
 	connection, err := net.DialTimeout("tcp", target, 5*time.Second)
 	if err != nil {
+		fmt.Println("forward to", target, "cannot connect:", err)
 		_ = client.SetLinger(0)
 		return
 	}
@@ -52,6 +53,7 @@ func copyHalf(both *sync.WaitGroup, to, from *net.TCPConn) {
 	defer both.Done()
 	if _, err := io.Copy(to, from); err != nil {
 		// A reset on one side is passed on as a reset, not as an orderly end.
+		fmt.Println("forward:", from.RemoteAddr(), "to", to.RemoteAddr(), "broke:", err)
 		_ = to.SetLinger(0)
 		_ = from.SetLinger(0)
 		to.Close()

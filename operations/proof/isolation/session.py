@@ -18,7 +18,7 @@ from operations.proof.isolation.manifests import LIFETIME_SECONDS
 from operations.proof.isolation.model import Outcome, Place, Target, Try
 
 _START_SECONDS = 20.0
-_BROKEN = (ApiException, websocket.WebSocketException, urllib3.exceptions.HTTPError, OSError)
+BROKEN = (ApiException, websocket.WebSocketException, urllib3.exceptions.HTTPError, OSError)
 _OUTPUT, _ERRORS, _STATUS = 1, 2, 3
 
 
@@ -100,7 +100,7 @@ class Session:
         if connection is not None:
             try:
                 connection.close(timeout=1)
-            except _BROKEN:
+            except BROKEN:
                 return
 
     def _exec(self, command: list[str]) -> Any:
@@ -118,13 +118,13 @@ class Session:
                 tty=False,
                 _preload_content=False,
             )
-        except _BROKEN as error:
+        except BROKEN as error:
             raise Silent(rollout.api_words(error)) from error
 
     def _write(self, *lines: str) -> None:
         try:
             self._connection.write_stdin("".join(f"{line}\n" for line in lines))
-        except (AttributeError, *_BROKEN) as error:
+        except (AttributeError, *BROKEN) as error:
             raise Silent("the connection to it is closed") from error
 
     def _read(self, last: str, seconds: float) -> list[str]:
@@ -145,7 +145,7 @@ class Session:
                 raise Silent(self._last_words(connection))
             try:
                 connection.update(timeout=max(0.1, min(1.0, end - time.monotonic())))
-            except _BROKEN as error:
+            except BROKEN as error:
                 raise Silent(str(error) or "the connection to it broke") from error
             self._buffer += connection.read_channel(_OUTPUT)
         line, _, self._buffer = self._buffer.partition("\n")

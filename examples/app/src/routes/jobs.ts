@@ -58,7 +58,8 @@ export function registerJobs(app: FastifyInstance, { jobs, queue, metrics }: Api
     const { id } = request.params;
     const job = UUID.test(id) ? await reach("the database", jobs.find(id)) : undefined;
     if (!job) return reply.code(404).send({ error: "no such job", id });
-    return { id: job.id, state: job.state, result: job.result, worker: job.worker, runs: job.runs };
+    const { state, result, worker, runs, completions } = job;
+    return { id, state, result, worker, runs, completions };
   });
 }
 

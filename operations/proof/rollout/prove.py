@@ -1,0 +1,160 @@
+"""One change under load, from the first request to the last answer."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kubernetes import client
+
+from operations import rollout
+from operations.proof.rollout import signals
+from operations.proof.rollout.changes import Change, Cluster
+from operations.proof.rollout.loads import requests
+from operations.proof.rollout.loads.jobs import Jobs
+from operations.proof.rollout.loads.pace import Clock, Run
+from operations.proof.rollout.loads.sockets import Rooms
+from operations.proof.rollout.model import Killed, Load, Measured
+from operations.proof.rollout.pods import Pods
+from operations.proof.rollout.workloads import Workloads
+
+_JOBS_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Drive:
+    """What the loads do.
+
+    Attributes:
+        url: Where the app answers, without a path.
+        path: What is asked for with GET.
+        sockets_path: Where WebSockets are accepted.
+        jobs_path: Where jobs are posted.
+        rate: GET requests a second, half of them on new connections.
+        sockets: WebSocket clients.
+        jobs: Jobs a second.
+        job_milliseconds: How long each job waits.
+        before_seconds: How long the loads run before the change.
+        after_seconds: How long they go on when it is complete.
+        least_seconds: How long they run in any case.
+        most_seconds: How long the change may take.
+    """
+
+    url: str
+    path: str = "/version"
+    sockets_path: str = "/ws"
+    jobs_path: str = "/jobs"
+    rate: float = 400
+    sockets: int = 500
+    jobs: float = 20
+    job_milliseconds: int = 200
+    before_seconds: float = 5
+    after_seconds: float = 5
+    least_seconds: float = 0
+    most_seconds: float = 600
+
+
+def prove(workloads: Workloads, change: Change, drive: Drive, say: Callable[[str], None]) -> Measured:
+    """Drives the stack through a change.
+
+    Args:
+        workloads: The stack's Deployments.
+        change: What it is put through.
+        drive: What the loads do.
+        say: Takes a line about what goes on.
+
+    Raises:
+        Problem: There is no API in the namespace.
+        ApiException, urllib3 HTTPError: The cluster does not answer or refuses.
+    """
+    api, namespace = workloads.api, workloads.namespace
+    found = workloads.find()
+    stopped = threading.Event()
+    cluster = Cluster(workloads, found, stopped.is_set, drive.most_seconds)
+    clock = Clock()
+    pods = Pods(api, namespace, f"app.kubernetes.io/name={workloads.name}", clock)
+    deaf = {} if change.name == "up" else _deaf(api, cluster)
+    pods.start()
+    try:
+        measured = asyncio.run(_drive(cluster, change, drive, clock, say))
+    finally:
+        stopped.set()
+        pods.stop()
+    deaf |= _deaf(api, cluster)
+    measured.pods = list(pods.lives.values())
+    measured.killed = [_explained(one, measured, deaf) for one in pods.killed.values()]
+    return measured
+
+
+async def _drive(cluster: Cluster, change: Change, drive: Drive, clock: Clock, say: Callable[[str], None]) -> Measured:
+    measured = Measured(change.title)
+    stop, joined = asyncio.Event(), asyncio.Event()
+    shared = Run(clock, stop, measured.samples)
+    rooms = Rooms(f"{drive.url}{drive.sockets_path}", clock)
+    jobs = Jobs(f"{drive.url}{drive.jobs_path}", drive.job_milliseconds, clock)
+    page = f"{drive.url}{drive.path}"
+    loads = [asyncio.ensure_future(rooms.drive(drive.sockets, joined, stop))]
+    if drive.rate:
+        loads += [
+            asyncio.ensure_future(requests.drive(page, load, drive.rate / 2, shared))
+            for load in (Load.KEEP_ALIVE, Load.FRESH)
+        ]
+    if drive.jobs:
+        loads.append(asyncio.ensure_future(jobs.drive(drive.jobs, shared)))
+    try:
+        await asyncio.wait_for(joined.wait(), timeout=drive.most_seconds)
+        await asyncio.sleep(drive.before_seconds)
+        say(f"{change.title}, under load")
+        began = clock.now()
+        measured.failure = await asyncio.to_thread(_change, cluster, change)
+        roles = [role for role in change.roles if role in cluster.found]
+        done = await asyncio.to_thread(cluster.workloads.wait, roles, drive.most_seconds, cluster.stopped)
+        measured.changed = (began, clock.now() if done else None)
+        await asyncio.sleep(max(drive.after_seconds, drive.least_seconds - clock.now()))
+    finally:
+        stop.set()
+        await asyncio.gather(*loads, return_exceptions=True)
+    measured.ended = clock.now()
+    measured.clients, measured.said = rooms.clients, rooms.said
+    if jobs.accepted:
+        say(f"looking up {len(jobs.accepted)} jobs")
+        measured.jobs = await jobs.outcomes(_JOBS_SECONDS)
+    return measured
+
+
+def _change(cluster: Cluster, change: Change) -> str:
+    """Why the change itself failed; "" if it did not. What it did to the app is still worth knowing."""
+    try:
+        change.begin(cluster)
+    except Exception as error:
+        return rollout.api_words(error) or type(error).__name__
+    return ""
+
+
+def _deaf(api: client.ApiClient, cluster: Cluster) -> dict[str, bool | None]:
+    """For each revision whether its process 1 hears SIGTERM, asked of one of its pods."""
+    heard: dict[str, bool | None] = {}
+    for workload in cluster.found.values():
+        for pod in cluster.workloads.pods(workload)[:1]:
+            container = cluster.workloads.container(pod)
+            namespace = cluster.workloads.namespace
+            heard[pod.rpartition("-")[0]] = signals.hears_sigterm(api.configuration, namespace, pod, container)
+    return heard
+
+
+def _explained(killed: Killed, measured: Measured, heard: dict[str, bool | None]) -> Killed:
+    if "outlived its grace" not in killed.why:
+        return killed
+    role = next((pod.workload for pod in measured.pods if pod.name == killed.pod), "")
+    if heard.get(killed.pod.rpartition("-")[0]) is False:
+        cure = (
+            "its process 1 has no handler for SIGTERM, and the kernel drops a signal that process 1 does not handle: "
+            "set app.clusterWorkers: 1 (a PXL app drains in cluster mode), or handle SIGTERM in the app"
+        )
+    elif role == "worker":
+        cure = (
+            "it hears SIGTERM, so its jobs take longer than that: raise worker.drainSeconds, or make the jobs shorter"
+        )
+    else:
+        cure = "it hears SIGTERM, but does not get done: raise api.drainSeconds, or find what it waits for"
+    return Killed(killed.pod, killed.container, killed.at, f"{killed.why}: {cure}")
