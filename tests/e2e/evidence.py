@@ -1,6 +1,7 @@
 """What there is after an interruption: objects of the stack, and rows that the app has acknowledged."""
 
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,10 +10,11 @@ from typing import Any
 
 from operations.orphans.kinds import KINDS
 from tests.e2e.background import repeating
-from tests.e2e.harness import NAMESPACE, Platform, request
+from tests.e2e.harness import NAMESPACE, Answer, Platform, request
 
 # The node knows them only while a rehearsal runs.
 _CUSTOM = ("ExternalSecret", "SecurityGroupPolicy")
+_PATIENCE_SECONDS = 10
 _AUTONAMED = "pulumi.com/autonamed"
 _DIGEST = re.compile(r"-[0-9a-f]{12}(?=-|$)")
 _DRAWN = re.compile(r"-[0-9a-f]{8}$")
@@ -43,11 +45,13 @@ class Ledger:
 
     platform: Platform
     ids: list[str] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
+    """Requests that broke and were sent again, with the reason."""
 
     def post(self, count: int) -> None:
         """Posts jobs, all of which must be taken."""
         for number in range(count):
-            answer = request(f"{self.platform.url}/jobs", {"payload": {"number": number}})
+            answer = self._asked("/jobs", {"payload": {"number": number}})
             assert answer.status in (200, 201, 202), f"the app must take a job: {answer}"
             self.ids.append(answer.body["id"])
 
@@ -57,16 +61,33 @@ class Ledger:
 
         def post() -> None:
             with suppress(OSError, AssertionError, TypeError):
-                self.post(1)
+                answer = request(f"{self.platform.url}/jobs", {"payload": {"number": 0}})
+                assert answer.status in (200, 201, 202)
+                self.ids.append(answer.body["id"])
 
         with repeating(post, every=0.25):
             yield
 
     def missing(self) -> tuple[list[str], list[str]]:
         """The rows that the API does not give back, and those that are not in the database."""
-        answers = [(each, request(f"{self.platform.url}/jobs/{each}").status) for each in self.ids]
+        answers = [(each, self._asked(f"/jobs/{each}").status) for each in self.ids]
         stored = self._stored()
         return [each for each, status in answers if status != 200], [each for each in self.ids if each not in stored]
+
+    def _asked(self, path: str, body: Any = None) -> Answer:
+        """An answer; a connection that breaks is tried again for some seconds, as every client of a cluster does.
+
+        Whether one may break at all is for the proof of rollouts; here it is about what was acknowledged.
+        """
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return request(f"{self.platform.url}{path}", body)
+            except OSError as error:
+                self.repeated.append(f"{path}: {error!r}")
+                if time.monotonic() > until:
+                    raise
+            time.sleep(0.2)
 
     def _stored(self) -> set[str]:
         pod = database(self.platform)["metadata"]["name"]
