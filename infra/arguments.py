@@ -236,10 +236,14 @@ class Workloads:
             "environment": self._environment(None),
             "connects_to": [self._postgres.endpoint, self._redis.endpoint],
             "deadline_seconds": self._settings.migrations.deadline_seconds,
+            "lock_timeout_seconds": self._settings.migrations.lock_timeout_seconds,
+            "allow_destructive": self._settings.migrations.allow_destructive,
             "working_dir": self._settings.app.workdir,
             "empty_env_file": self._settings.app.empty_env_file,
             "labels": self._labels,
         }
+        if self._settings.images.postgres is not None:
+            args["guard_image"] = self._settings.images.postgres
         if self._settings.seed.enabled:
             args["seed_command"] = self._settings.seed.command
         return args

@@ -51,6 +51,7 @@ COMMON: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "queueConcurrency": ("QUEUE_CONCURRENCY",),
         "dbPool": ("DB_POOL_SIZE",),
         "dbSslMode": ("PGSSLMODE",),
+        "dbOptions": ("PGOPTIONS",),
         "caFile": ("NODE_EXTRA_CA_CERTS", "PGSSLROOTCERT"),
     }
 )

@@ -8,6 +8,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
 from pxl_components.deployment import service_account
+from pxl_components.destructive import GUARD_SQL
 from pxl_components.endpoints import Target
 from pxl_components.environment import CA_FILE, CA_KEY, from_secret
 from pxl_components.external import external_secret, remote
@@ -39,6 +40,13 @@ REVOKE CONNECT, TEMPORARY ON DATABASE :"db" FROM PUBLIC;
 SQL
 printf '%s\n%s\n' "$APP_PASSWORD" "$APP_PASSWORD" | psql -X -q -v ON_ERROR_STOP=1 -c "\\password $APP_USER" >/dev/null
 PGPASSWORD="$APP_PASSWORD" psql -X -q -U "$APP_USER" -c 'SELECT 1' >/dev/null
+# A user of RDS who may install event triggers is no superuser; elsewhere it takes one.
+if psql -X -q -v ON_ERROR_STOP=1 >/dev/null 2>&1 <<'SQL'
+@GUARD@
+SQL
+then echo "what loses data is refused in database $PGDATABASE, unless it is meant"
+else echo "nothing in database $PGDATABASE stops what loses data: $PGUSER may not install the guard"
+fi
 echo "user $APP_USER owns database $PGDATABASE, and its password works"
 """
 
@@ -170,7 +178,7 @@ def _container(database: Database, secret: Input[str], image: ImageReference) ->
             *({"name": key, "value": value} for key, value in sorted(plain.items())),
             *(from_secret(key, ref) for key, ref in sorted(secrets.items())),
         ],
-        command=["sh", "-c", _SCRIPT],
+        command=["sh", "-c", _SCRIPT.replace("@GUARD@", GUARD_SQL)],
         mounts=[scratch("tmp", "/tmp", "16Mi"), *trust],
         skips=_SKIPS,
     )

@@ -91,6 +91,7 @@ class Process:
         cluster_workers: Processes in the framework's cluster mode; None for a single process.
         queue_concurrency: Jobs at a time; None leaves it to the app.
         keep_alive_milliseconds: How long it keeps a silent connection; None leaves it to the app.
+        database_options: What each session with the database begins with, as ``PGOPTIONS`` has it; None for nothing.
     """
 
     digest: str
@@ -99,6 +100,7 @@ class Process:
     cluster_workers: int | None = None
     queue_concurrency: int | None = None
     keep_alive_milliseconds: int | None = None
+    database_options: str | None = None
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,8 @@ def _told(process: Process) -> dict[str, str]:
         told["queueConcurrency"] = process.queue_concurrency
     if process.keep_alive_milliseconds is not None:
         told["keepAliveTimeout"] = process.keep_alive_milliseconds
+    if process.database_options is not None:
+        told["dbOptions"] = process.database_options
     return {concept: str(value) for concept, value in told.items()}
 
 

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import Input
 
+from pxl_components import destructive
 from pxl_components.app import AppSpec, app_container, pod_notes
 from pxl_components.deployment import service_account
 from pxl_components.endpoints import Endpoint
@@ -40,6 +41,12 @@ class MigrationsArgs(TypedDict):
     """What the processes find in their environment."""
     connects_to: NotRequired[list[Input[Endpoint]]]
     """What the Jobs may reach."""
+    guard_image: NotRequired[str]
+    """An image with ``psql``, by digest, that has the database refuse what loses data; default: no guard."""
+    allow_destructive: NotRequired[bool]
+    """Lets this release drop tables and columns and change the type of columns; default false."""
+    lock_timeout_seconds: NotRequired[int]
+    """How long a statement may wait for a lock, and everybody behind it, 1-600; default 5."""
     deadline_seconds: NotRequired[int]
     """How long each Job may take with all its attempts, 10-86400; default 600."""
     backoff_limit: NotRequired[int]
@@ -76,9 +83,11 @@ class Migrations(pulumi.ComponentResource):
         app = spec.app
         policies = declare(self, name, Pods(app.identity, app.namespace), app.links)
         account = service_account(self, name, app.identity, app.namespace, app.pull_secrets)
-        container = app_container(self, name, app, app.process(), skips=_SKIPS)
+        process = replace(app.process(), database_options=spec.database_options)
+        container = app_container(self, name, app, process, skips=_SKIPS)
         short = app.image.short
-        migrate = self._job(f"{name}-{short}", spec, container, account, after=policies)
+        guarded = container if spec.guard is None else replace(container, before=[spec.guard])
+        migrate = self._job(f"{name}-{short}", spec, guarded, account, after=policies)
         if spec.seed_command is not None:
             seed = replace(container, command=spec.seed_command)
             self._job(f"{name}-seed-{short}", spec, seed, account, after=[migrate])
@@ -130,15 +139,32 @@ class _Spec:
     seed_command: list[str] | None
     deadline_seconds: int
     backoff_limit: int
+    guard: Container | None
+    database_options: str
 
     @staticmethod
     def read(name: str, args: MigrationsArgs) -> "_Spec":
         given = Arguments.of("Migrations", name, args, MigrationsArgs)
         identity = Identity("pxl-app", name, "migrations", given.labels())
         links = Links.read(given, egress=False)
+        app = AppSpec.read(given, identity, ("node", "dist/scripts/run-migrations.js"), links)
         return _Spec(
-            app=AppSpec.read(given, identity, ("node", "dist/scripts/run-migrations.js"), links),
+            app=app,
             seed_command=given.command("seed_command", ()) if given.has("seed_command") else None,
             deadline_seconds=given.integer("deadline_seconds", 600, 10, 86400),
             backoff_limit=given.integer("backoff_limit", 2, 0, 10),
+            guard=_guard(given, app),
+            database_options=destructive.options(
+                allow=given.boolean("allow_destructive"),
+                lock_timeout_seconds=given.integer("lock_timeout_seconds", 5, 1, 600),
+            ),
         )
+
+
+def _guard(given: Arguments, app: AppSpec) -> Container | None:
+    if not given.has("guard_image"):
+        return None
+    if "dbHost" not in app.environment.plain:
+        remedy = "give environment.database, or leave it out"
+        raise given.error("guard_image", given.values["guard_image"], "has no database to guard", remedy)
+    return destructive.guard(app.environment, given.image("guard_image"))

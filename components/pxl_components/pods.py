@@ -75,6 +75,7 @@ class Container:
         working_dir: Where its process starts; None keeps the image's.
         port_name: Name of the port, for who has more than one in a pod.
         sidecars: What starts before it and ends after it.
+        before: What runs to its end before it starts, one after the other.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Container:
     working_dir: str | None = None
     port_name: str = "tcp"
     sidecars: "Sequence[Container]" = ()
+    before: "Sequence[Container]" = ()
     skips: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -108,19 +110,26 @@ def pod_spec(container: Container, account: Input[str]) -> PodSpecArgsDict:
         "enable_service_links": False,
         "security_context": _pod_security(container.user),
         "containers": [_container(container)],
-        "volumes": [
-            mount.volume
-            for each in (container, *container.sidecars)
-            for mount in each.mounts
-            if not isinstance(mount.volume, str)
-        ],
+        "volumes": _volumes(container),
     }
-    if container.sidecars:
-        # A native sidecar: it outlives the container, and a Job does not wait for it.
-        spec["init_containers"] = [{**_container(each), "restart_policy": "Always"} for each in container.sidecars]
+    # A native sidecar: it outlives the container, and a Job does not wait for it.
+    first: list[ContainerArgsDict] = [{**_container(each), "restart_policy": "Always"} for each in container.sidecars]
+    first += [_container(each) for each in container.before]
+    if first:
+        spec["init_containers"] = first
     if container.drain is not None:
         spec["termination_grace_period_seconds"] = container.drain.termination_grace_seconds
     return spec
+
+
+def _volumes(container: Container) -> list[VolumeArgsDict]:
+    """Each volume once, also one that two containers mount."""
+    mounts = [mount for each in (container, *container.sidecars, *container.before) for mount in each.mounts]
+    by_name: dict[object, VolumeArgsDict] = {}
+    for mount in mounts:
+        if not isinstance(mount.volume, str):
+            by_name.setdefault(mount.volume["name"], mount.volume)
+    return list(by_name.values())
 
 
 def spread(selector: dict[str, str]) -> list[TopologySpreadConstraintArgsDict]:

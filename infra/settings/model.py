@@ -210,6 +210,12 @@ class Migrations(Section):
     enabled: bool = Field(True, description="run migrations before the app changes")
     command: Command = Field(["node", "dist/scripts/run-migrations.js"], description="what the container runs")
     deadline_seconds: int = Field(600, ge=10, le=86400, description="after which it has failed")
+    lock_timeout_seconds: int = Field(
+        5, ge=1, le=600, description="how long a statement may wait for a lock, and with it everybody behind it"
+    )
+    allow_destructive: bool = Field(
+        False, description="lets a release drop tables and columns and change types; set it for that release only"
+    )
 
 
 class Seed(Section):

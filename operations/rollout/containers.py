@@ -1,11 +1,14 @@
 """One container that is not as it should be: why it waits, how it ended, what its probes and its log say."""
 
+import json
+
 from operations.exits import advice, exit_words, reason_words
 from operations.redact import redact
 from operations.rollout.model import ContainerTrouble
 from operations.rollout.probes import Evidence, Object, failing
 
 LOG_LINES = 10
+_LINE, _ERROR_LINE = 300, 1500
 _NO_LOG_YET = {
     "ContainerCreating", "PodInitializing", "ImagePullBackOff", "ErrImagePull", "InvalidImageName",
     "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError",
@@ -106,5 +109,19 @@ def _log(status: Object, pod: str, reason: str, evidence: Evidence) -> tuple[tup
         lines, previous = evidence.log(pod, status["name"], True), True
     # Redacted as one text first: a key can span lines.
     text = redact("\n".join(lines))
-    kept = [line.rstrip()[:300] for line in text.splitlines() if line.strip()]
+    kept = [readable(line.rstrip()) for line in text.splitlines() if line.strip()]
     return tuple(kept[-LOG_LINES:]), previous
+
+
+def readable(line: str) -> str:
+    """A line of a log at a length that can be read; of one in JSON that tells of an error, what it says of it."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return line[:_LINE]
+    error = (record.get("err") or record.get("error")) if isinstance(record, dict) else None
+    if not isinstance(error, dict) or not error.get("message"):
+        return line[:_LINE]
+    said = f"{record.get('level', '')} {record.get('msg') or record.get('message') or ''}".strip()
+    kind = error.get("type") or error.get("name") or "error"
+    return f"{said}: {kind}: {error['message']}"[:_ERROR_LINE]

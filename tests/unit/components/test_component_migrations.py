@@ -105,3 +105,57 @@ def test_the_name_of_the_job_is_put_out():
 )
 def test_what_could_not_run_is_refused(refuses: Any, change: Any, words: list[str]):
     refuses(Migrations, {**ARGS, **change}, *words)
+
+
+GUARDED = {
+    **ARGS,
+    "guard_image": f"registry.example.com/pxl/postgres@{OTHER_DIGEST}",
+    "environment": {
+        "database": {
+            "host": "db.example.internal",
+            "port": 5432,
+            "database": "shop",
+            "username": "shop",
+            "password_secret": {"name": "secrets", "key": "databasePassword"},
+            "ssl_mode": "verify-full",
+        }
+    },
+}
+
+
+def test_the_guard_is_in_the_database_before_the_migrations_begin(deployed: Deployed):
+    job = deployed(Migrations, GUARDED).one("Job")
+    (guard,) = job.pod["initContainers"]
+    env = {variable["name"]: variable.get("value") for variable in guard["env"]}
+    assert (env["PGHOST"], env["PGUSER"], env["PGDATABASE"]) == ("db.example.internal", "shop", "shop")
+    assert (env["PGSSLMODE"], env["PGSSLROOTCERT"]) == ("verify-full", "system"), (
+        "verified, as the app's own connection"
+    )
+    for word in ("ON sql_drop", "ON table_rewrite", "pxl.allow_destructive"):
+        assert word in guard["command"][-1]
+    assert guard["securityContext"]["readOnlyRootFilesystem"], "every container of the pod is as restricted"
+    assert "restartPolicy" not in guard, "it runs to its end; a sidecar would stay"
+
+
+def test_the_seed_needs_no_guard_of_its_own(deployed: Deployed):
+    seed = deployed(Migrations, {**GUARDED, "seed_command": ["node", "seed.js"]}).named("web-seed-ab12ab12ab12")
+    assert "initContainers" not in seed.pod
+
+
+@pytest.mark.parametrize(
+    ("given", "options"),
+    [
+        ({}, "-c lock_timeout=5s -c pxl.allow_destructive=off"),
+        ({"allow_destructive": True, "lock_timeout_seconds": 30}, "-c lock_timeout=30s -c pxl.allow_destructive=on"),
+    ],
+)
+def test_each_session_of_a_migration_waits_shortly_for_locks_and_says_whether_it_means_to_lose_data(
+    deployed: Deployed, given: dict[str, Any], options: str
+):
+    job = deployed(Migrations, {**GUARDED, **given}).one("Job")
+    env = {variable["name"]: variable.get("value") for variable in job.container["env"]}
+    assert env["PGOPTIONS"] == options
+
+
+def test_a_guard_without_a_database_is_refused(refuses):
+    refuses(Migrations, {**GUARDED, "environment": {}}, "guard_image", "environment.database")

@@ -1,0 +1,78 @@
+"""Migrations that lose data are stopped in the database, whatever code they are; the release before goes on serving."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.evidence import database
+from tests.e2e.harness import NAMESPACE, Platform, request
+
+
+@pytest.fixture
+def release(platform: Platform) -> Iterator["Release"]:
+    made = Release(platform)
+    yield made
+    made.restore()
+    done = platform.up()
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+class Release:
+    """The app with one more migration."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._file = platform.checkout / "examples" / "app" / "src" / "migrations.ts"
+        self._original = self._file.read_text()
+
+    def with_migration(self, name: str, sql: str) -> None:
+        assert self._original.endswith("\n];\n")
+        self._file.write_text(self._original.removesuffix("\n];\n") + f'\n  {{ id: "{name}", sql: `{sql}` }},\n];\n')
+
+    def restore(self) -> None:
+        self._file.write_text(self._original)
+
+
+def columns(platform: Platform) -> set[str]:
+    pod = database(platform)["metadata"]["name"]
+    query = "select column_name || ' ' || data_type from information_schema.columns where table_name = 'jobs'"
+    done = platform.command(
+        "kubectl", "exec", "-n", NAMESPACE, pod, "--", "psql", "-U", "pxl", "-At", "-c", query, "pxl", timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("name", "sql", "said"),
+    [
+        ("9001-drop", "alter table jobs drop column payload", "the table column public.jobs.payload would be dropped"),
+        pytest.param(
+            "9002-type",
+            "alter table jobs alter column ms type bigint",
+            "the type of a column of public.jobs would change",
+            marks=pytest.mark.long,
+        ),
+    ],
+)
+def test_what_loses_data_is_refused_with_its_statement_and_the_release_before_serves(
+    platform: Platform, release: Release, name: str, sql: str, said: str
+):
+    before, version = columns(platform), request(f"{platform.url}/version").body["digest"]
+    release.with_migration(name, sql)
+    done = platform.up()
+    assert done.returncode != 0, "a release that loses data must not get through"
+    told = re.sub(r"\s+", " ", done.stderr)
+    for word in (said, sql, "migrations.allowDestructive"):
+        assert word in told, f"the output of up must say {word!r}:\n{done.stderr[-4000:]}"
+    assert columns(platform) == before, "and nothing of it may have happened"
+    assert request(f"{platform.url}/version").body["digest"] == version, "the old release serves"
+
+
+def test_what_is_meant_to_lose_data_goes_through_where_the_stack_says_so(platform: Platform, release: Release):
+    release.with_migration("9003-meant", "create table scratch (id int); drop table scratch")
+    with platform.settings(migrations={"allowDestructive": True}):
+        done = platform.up()
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert "what loses data is refused" not in done.stderr, "a log of what went well is noise"
