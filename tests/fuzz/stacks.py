@@ -114,6 +114,10 @@ def stacks(draw: st.DrawFn, focus: Path) -> Stack:
     for path in [*others, focus]:
         at_a_bound = path == focus and draw(st.booleans())
         _put(raw, _place(path), draw(VALUES[path].edge if at_a_bound else VALUES[path].good))
+    kind = (*focus[:-1], "kind")
+    if kind in _SETTABLE and kind != focus and draw(st.booleans()):
+        # Many a setting belongs to one kind of its group only, and would wait long for it to be drawn.
+        _put(raw, kind, draw(VALUES[kind].good))
     if draw(st.integers(0, 7)):
         _mend(draw, raw, name, focus)
     if draw(st.integers(0, 7)) >= 5:
