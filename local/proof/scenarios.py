@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from local.proof import apps
+from local.proof import pace as pacing
 from local.proof.bench import Bench
 from operations.proof.rollout.changes import Change, deployment, drain, kill, restart, workers
 from operations.proof.rollout.command import Options, Part
@@ -11,6 +12,7 @@ from operations.proof.rollout.model import Load
 from operations.proof.rollout.prove import Drive
 
 _JOB_MILLISECONDS = 20
+_PACE = 1.15
 _DEAF = {"pxl:app": {"env": {"HANDLE_SIGNALS": "false"}}}
 _CLUSTER = {"pxl:app": {"env": {"HANDLE_SIGNALS": "false"}, "clusterWorkers": 1}}
 
@@ -142,6 +144,18 @@ def failing_migration(bench: Bench, amount: Amount) -> tuple[list[Row], list[Par
     return [Row("a failing migration", claim, seen, not new and not failed and told)], parts
 
 
+def pace(bench: Bench, amount: Amount) -> tuple[list[Row], list[Part]]:
+    """How long ``up`` takes from its first write, compared with a restart of the same Deployments; without load."""
+    del amount
+    found = pacing.measure(bench)
+    seen = (
+        f"{found.ratio:.2f} times: {found.up:.1f} s, and {found.rollout:.1f} s of rollout after "
+        f"{found.jobs:.0f} s of migration and seed"
+    )
+    claim = f"at most {_PACE} times the rollout of the same Deployments and their Jobs"
+    return [Row("from the first write of `up` to all new pods ready", claim, seen, found.ratio <= _PACE)], []
+
+
 SCENARIOS: dict[str, Scenario] = {
     "release": release,
     "kill": pods_killed,
@@ -149,6 +163,7 @@ SCENARIOS: dict[str, Scenario] = {
     "jobs": jobs,
     "deaf": deaf_app,
     "migration": failing_migration,
+    "pace": pace,
 }
 
 

@@ -72,13 +72,19 @@ class Workloads:
 
     def complete(self, role: str) -> bool:
         """Whether every pod of a workload is of its newest revision and available, and no old one is left."""
-        one = next((each for each in self._deployments() if each["metadata"]["labels"].get(_ROLE) == role), None)
-        if one is None:
-            return False
-        status, wanted = one.get("status", {}), one["spec"].get("replicas", 1)
-        counts = {status.get(key, 0) for key in ("replicas", "updatedReplicas", "availableReplicas")}
-        newest = status.get("observedGeneration", 0) >= one["metadata"]["generation"]
-        return newest and counts == {wanted} and not self._leaving(one["spec"]["selector"]["matchLabels"])
+        one = self._deployment(role)
+        return one is not None and _available(one) and not self._leaving(one["spec"]["selector"]["matchLabels"])
+
+    def generation(self, role: str) -> int:
+        """Which generation of its spec a workload has come to with all of its pods; 0 while it has not."""
+        one = self._deployment(role)
+        return int(one["metadata"]["generation"]) if one is not None and _available(one) else 0
+
+    def jobs(self) -> dict[str, Object]:
+        """The app's Jobs, by name."""
+        path = f"/apis/batch/v1/namespaces/{self.namespace}/jobs"
+        found = json.loads(self._get(path, {"labelSelector": f"app.kubernetes.io/name={self.name}"}))["items"]
+        return {job["metadata"]["name"]: job for job in found}
 
     def wait(self, roles: list[str], seconds: float, stopped: Callable[[], bool]) -> bool:
         """Waits until all of them are complete; False if the time was up, or nobody waits any longer."""
@@ -131,6 +137,9 @@ class Workloads:
         query = {"labelSelector": labels(selector)}
         return json.loads(self._get(f"/api/v1/namespaces/{self.namespace}/pods", query))["items"]
 
+    def _deployment(self, role: str) -> Object | None:
+        return next((each for each in self._deployments() if each["metadata"]["labels"].get(_ROLE) == role), None)
+
     def _deployments(self) -> list[Object]:
         path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments"
         return json.loads(self._get(path, {"labelSelector": f"app.kubernetes.io/name={self.name}"}))["items"]
@@ -142,6 +151,12 @@ class Workloads:
 def labels(selector: dict[str, str]) -> str:
     """A selector as the API takes it."""
     return ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
+
+
+def _available(deployment: Object) -> bool:
+    status, wanted = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
+    counts = {status.get(key, 0) for key in ("replicas", "updatedReplicas", "availableReplicas")}
+    return status.get("observedGeneration", 0) >= deployment["metadata"]["generation"] and counts == {wanted}
 
 
 def _workload(role: str, deployment: Object) -> Workload:
