@@ -51,7 +51,7 @@ def draw(parts: Sequence[Measured], path: Path) -> None:
     figure.tight_layout()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=100)
+        figure.savefig(path, dpi=75)
     except (OSError, ValueError) as error:
         raise Problem(f"the picture {path} cannot be written", why=str(error)) from error
     finally:
