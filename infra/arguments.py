@@ -370,4 +370,11 @@ def _resources(wanted: ResourceSettings) -> Resources:
 
 
 def _autoscaling(replicas: Replicas) -> Autoscaling:
-    return {"min_replicas": replicas.min, "max_replicas": replicas.max, "cpu_percent": replicas.cpu_percent}
+    bounds: Autoscaling = {
+        "min_replicas": replicas.min,
+        "max_replicas": replicas.max,
+        "cpu_percent": replicas.cpu_percent,
+    }
+    if replicas.memory_percent is not None:
+        bounds["memory_percent"] = replicas.memory_percent
+    return bounds

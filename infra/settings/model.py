@@ -163,6 +163,9 @@ class Replicas(Section):
     min: int = Field(ge=1, le=200, description="pods at least")
     max: int = Field(ge=1, le=200, description="pods at most; more than min switches autoscaling on")
     cpu_percent: int = Field(70, ge=10, le=95, description="CPU use, in percent of the request, to scale on")
+    memory_percent: Annotated[int, Field(ge=10, le=95)] | None = Field(
+        None, description="memory use to scale on, too; only for an app whose memory falls again with its load"
+    )
 
 
 class Resources(Section):

@@ -89,3 +89,22 @@ def test_a_further_secret_is_fetched_from_the_store(tmp_path):
 def test_a_private_registry_is_logged_in_to(tmp_path):
     settings = settings_of(tmp_path, image={"pullSecrets": ["registry-login"]})
     assert api_of(settings)["pull_secrets"] == ["registry-login"], "the API's image comes from there"
+
+
+def test_bounds_are_scaled_between_on_cpu_and_on_memory_where_it_is_asked_for(tmp_path):
+    bounds = {"min": 2, "max": 6}
+    scaled = api_of(settings_of(tmp_path, api={"replicas": bounds}))
+    assert scaled["autoscaling"] == {"min_replicas": 2, "max_replicas": 6, "cpu_percent": 70}
+    assert "replicas" not in scaled, "a fixed number would undo the autoscaler's"
+    both = api_of(settings_of(tmp_path, api={"replicas": {**bounds, "memoryPercent": 80}}))
+    assert both["autoscaling"]["memory_percent"] == 80
+
+
+def test_a_migration_has_its_guard_where_there_is_an_image_to_install_it_with(tmp_path):
+    image = f"registry.example.com/postgres@{DIGEST}"
+    settings = settings_of(tmp_path, images={"postgres": image}, migrations={"allowDestructive": True})
+    store: Any = SimpleNamespace(endpoint={}, connection={})
+    secrets: Any = SimpleNamespace(ref=lambda key: {"name": "secrets", "key": key})
+    assert settings.release is not None
+    wanted = arguments.Workloads(settings, "try", settings.release, "pxl-try", (store, store, secrets)).migrations()
+    assert (wanted["guard_image"], wanted["allow_destructive"]) == (image, True)
