@@ -1,7 +1,6 @@
 """What there is after an interruption: objects of the stack, and rows that the app has acknowledged."""
 
 import re
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,11 +9,10 @@ from typing import Any
 
 from operations.orphans.kinds import KINDS
 from tests.e2e.background import repeating
-from tests.e2e.harness import NAMESPACE, Answer, Platform, request
+from tests.e2e.harness import NAMESPACE, Answer, Platform, patient_request, request
 
 # The node knows them only while a rehearsal runs.
 _CUSTOM = ("ExternalSecret", "SecurityGroupPolicy")
-_PATIENCE_SECONDS = 10
 _AUTONAMED = "pulumi.com/autonamed"
 _DIGEST = re.compile(r"-[0-9a-f]{12}(?=-|$)")
 _DRAWN = re.compile(r"-[0-9a-f]{8}$")
@@ -75,19 +73,7 @@ class Ledger:
         return [each for each, status in answers if status != 200], [each for each in self.ids if each not in stored]
 
     def _asked(self, path: str, body: Any = None) -> Answer:
-        """An answer; a connection that breaks is tried again for some seconds, as every client of a cluster does.
-
-        Whether one may break at all is for the proof of rollouts; here it is about what was acknowledged.
-        """
-        until = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            try:
-                return request(f"{self.platform.url}{path}", body)
-            except OSError as error:
-                self.repeated.append(f"{path}: {error!r}")
-                if time.monotonic() > until:
-                    raise
-            time.sleep(0.2)
+        return patient_request(f"{self.platform.url}{path}", body, self.repeated)
 
     def _stored(self) -> set[str]:
         pod = database(self.platform)["metadata"]["name"]

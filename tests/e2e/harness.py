@@ -101,6 +101,29 @@ def request(url: str, body: Any = None, headers: dict[str, str] | None = None, t
         return Answer(error.code, _parsed(error.read()))
 
 
+def patient_request(url: str, body: Any = None, broken: list[str] | None = None, seconds: float = 10) -> Answer:
+    """An answer; a connection that breaks is tried again for some seconds, as every client of a cluster does.
+
+    For what is about acknowledged rows. Whether a connection may break at all is for the proof of rollouts.
+
+    Args:
+        url: What is asked.
+        body: What is sent.
+        broken: Takes what broke, with the reason.
+        seconds: How long to try.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return request(url, body)
+        except OSError as error:
+            if broken is not None:
+                broken.append(f"{url}: {error!r}")
+            if time.monotonic() > until:
+                raise
+        time.sleep(0.2)
+
+
 def _parsed(raw: bytes) -> Any:
     try:
         return json.loads(raw)

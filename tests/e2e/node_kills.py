@@ -18,7 +18,7 @@ from local.node.layout import Layout
 from local.paths import State
 from operations.errors import Problem
 from tests.e2e.background import repeating
-from tests.e2e.harness import NAMESPACE, Platform, request
+from tests.e2e.harness import NAMESPACE, Platform, patient_request, request
 
 FIRST, WATCHDOG = "the first process", "the watchdog"
 INSIDE, EVERYTHING = "everything inside at once", "everything, the watchdog too"
@@ -68,7 +68,7 @@ class Load:
 
     def lost(self) -> list[str]:
         """The acknowledged jobs that the app does not know any more."""
-        return [each for each in self.acknowledged if request(f"{self.url}/jobs/{each}").status != 200]
+        return [each for each in self.acknowledged if patient_request(f"{self.url}/jobs/{each}").status != 200]
 
 
 @dataclass(frozen=True)
