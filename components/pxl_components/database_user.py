@@ -41,11 +41,11 @@ SQL
 printf '%s\n%s\n' "$APP_PASSWORD" "$APP_PASSWORD" | psql -X -q -v ON_ERROR_STOP=1 -c "\\password $APP_USER" >/dev/null
 PGPASSWORD="$APP_PASSWORD" psql -X -q -U "$APP_USER" -c 'SELECT 1' >/dev/null
 # A user of RDS who may install event triggers is no superuser; elsewhere it takes one.
-if psql -X -q -v ON_ERROR_STOP=1 >/dev/null 2>&1 <<'SQL'
+if psql -X -q -v ON_ERROR_STOP=1 >/dev/null <<'SQL'
 @GUARD@
 SQL
 then echo "what loses data is refused in database $PGDATABASE, unless it is meant"
-else echo "nothing in database $PGDATABASE stops what loses data: $PGUSER may not install the guard"
+else echo "nothing in database $PGDATABASE stops what loses data: the guard could not be installed (see above)"
 fi
 echo "user $APP_USER owns database $PGDATABASE, and its password works"
 """

@@ -1,7 +1,7 @@
 """Statements that lose data are stopped in the database: migrations may be code, which nobody can read beforehand.
 
 Event triggers abort the transaction of a drop or of a change of a column's type, with the statement in the message,
-unless the session says that it is meant (``pxl.allow_destructive``).
+unless the migration says that it is meant. Sessions that say nothing of it (the app, people) are left alone.
 """
 
 from pxl_components.environment import CA_FILE, CA_KEY, EnvironmentSpec, from_secret
@@ -11,7 +11,7 @@ from pxl_components.workload import ResourceSpec
 
 _USER = 999
 _RESOURCES = ResourceSpec("50m", None, "64Mi", "64Mi", "16Mi", "64Mi")
-# The fourth bit of the reason why a table is rewritten: the type of a column changes.
+# The reason 4 of a rewrite: the type of a column changes. What goes by CASCADE is no original object, but a normal one.
 GUARD_SQL = r"""
 BEGIN;
 CREATE OR REPLACE FUNCTION pxl_refuse_destructive() RETURNS event_trigger
@@ -20,7 +20,7 @@ DECLARE
   lost record;
   meant constant text := 'set migrations.allowDestructive for the release that means it';
 BEGIN
-  IF current_setting('pxl.allow_destructive', true) = 'on' THEN RETURN; END IF;
+  IF coalesce(current_setting('pxl.allow_destructive', true), '') <> 'off' THEN RETURN; END IF;
   IF tg_event = 'table_rewrite' THEN
     IF pg_event_trigger_table_rewrite_reason() & 4 <> 0 THEN
       RAISE EXCEPTION 'refused: the type of a column of % would change by: %; %',
@@ -30,7 +30,7 @@ BEGIN
   END IF;
   FOR lost IN
     SELECT object_type, object_identity FROM pg_event_trigger_dropped_objects()
-    WHERE original AND NOT is_temporary
+    WHERE (original OR normal) AND NOT is_temporary
       AND object_type IN ('table', 'table column', 'schema', 'materialized view', 'foreign table', 'sequence')
   LOOP
     RAISE EXCEPTION 'refused: the % % would be dropped by: %; %',
@@ -47,7 +47,8 @@ COMMIT;
 _SCRIPT = rf"""
 set -eu
 until pg_isready -q; do echo "waiting for $PGHOST"; sleep 2; done
-case "$(psql -X -Atq -c "SELECT rolsuper FROM pg_roles WHERE rolname = current_user")" in
+super="$(psql -X -Atq -v ON_ERROR_STOP=1 -c "SELECT rolsuper FROM pg_roles WHERE rolname = current_user")"
+case "$super" in
   t)
     psql -X -q -v ON_ERROR_STOP=1 <<'SQL'
 SET client_min_messages = warning;
@@ -55,7 +56,8 @@ SET client_min_messages = warning;
 SQL
     ;;
 esac
-case "$(psql -X -Atq -c "SELECT count(*) FROM pg_event_trigger WHERE evtname LIKE 'pxl\_refuse\_%'")" in
+found="$(psql -X -Atq -v ON_ERROR_STOP=1 -c "SELECT count(*) FROM pg_event_trigger WHERE evtname ~ '^pxl_refuse_'")"
+case "$found" in
   2) echo "what loses data is refused in database $PGDATABASE, unless it is meant" ;;
   *) echo "nothing in database $PGDATABASE stops what loses data: a superuser has to install the guard" ;;
 esac

@@ -1,13 +1,18 @@
 """What a stack is put through while the loads run."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from operations.errors import Problem
 from operations.proof.rollout.workloads import Workload, Workloads
 
 _POLL_SECONDS = 0.5
 _JOIN_SECONDS = 120
+_NOTICED_SECONDS = 5
+# A lost worker's lock must expire (20 s), and somebody look for such jobs (every 10 s), before they begin again.
+_LOST_JOBS_SECONDS = 35.0
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,7 @@ class Change:
         name: As the command line calls it.
         title: For people.
         roles: The workloads that must be complete again before it is over.
+        settle_seconds: After which everything that it set off has come to its end.
         begin: Makes it; takes the workloads and whether somebody has stopped the proof.
     """
 
@@ -25,6 +31,7 @@ class Change:
     title: str
     roles: tuple[str, ...]
     begin: Callable[["Cluster"], None]
+    settle_seconds: float = 0
 
 
 @dataclass(frozen=True)
@@ -34,14 +41,28 @@ class Cluster:
     Attributes:
         workloads: The app's Deployments.
         found: Those of them that there are, by role.
-        stopped: Whether somebody has stopped the proof.
+        halt: Set when somebody stops the proof.
         seconds: How long each pod may take until another one serves in its place.
     """
 
     workloads: Workloads
     found: dict[str, Workload]
-    stopped: Callable[[], bool]
+    halt: threading.Event
     seconds: float = _JOIN_SECONDS
+
+    def stopped(self) -> bool:
+        """Whether somebody has stopped the proof."""
+        return self.halt.is_set()
+
+    def worker(self) -> Workload:
+        """The workers.
+
+        Raises:
+            Problem: There are none.
+        """
+        if "worker" not in self.found:
+            raise Problem("the stack has no workers to kill")
+        return self.found["worker"]
 
 
 def restart() -> Change:
@@ -69,7 +90,10 @@ def drain() -> Change:
 
     def begin(cluster: Cluster) -> None:
         for pod in _one_by_one(cluster):
+            until = time.monotonic() + cluster.seconds
             while not cluster.workloads.evict(pod) and not cluster.stopped():
+                if time.monotonic() > until:
+                    raise Problem(f"its disruption budget lets nobody evict {pod}")
                 time.sleep(_POLL_SECONDS)
 
     return Change("drain", "API pods evicted, one after another", ("api",), begin)
@@ -79,23 +103,27 @@ def crash() -> Change:
     """A worker is killed without a warning, in the middle of its jobs."""
 
     def begin(cluster: Cluster) -> None:
-        if (worker := cluster.found.get("worker")) is not None:
-            for pod in cluster.workloads.pods(worker)[:1]:
-                cluster.workloads.delete(pod, grace_seconds=0)
+        pods = cluster.workloads.pods(cluster.worker())
+        for pod in pods[:1]:
+            cluster.workloads.delete(pod, grace_seconds=0)
+        # The Deployment says a moment longer that all of them are there.
+        until = time.monotonic() + _NOTICED_SECONDS
+        while cluster.workloads.complete("worker") and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
 
-    return Change("crash", "a worker killed without a warning", ("worker",), begin)
+    return Change("crash", "a worker killed without a warning", ("worker",), begin, _LOST_JOBS_SECONDS)
 
 
 def workers() -> Change:
     """All workers are replaced, and then one is killed without a warning."""
 
     def begin(cluster: Cluster) -> None:
-        if (worker := cluster.found.get("worker")) is not None:
-            cluster.workloads.restart(worker)
-            cluster.workloads.wait(["worker"], cluster.seconds, cluster.stopped)
-            crash().begin(cluster)
+        cluster.workloads.restart(cluster.worker())
+        cluster.workloads.wait(["worker"], cluster.seconds, cluster.stopped)
+        crash().begin(cluster)
 
-    return Change("workers", "workers replaced, then one killed without a warning", ("worker",), begin)
+    title = "workers replaced, then one killed without a warning"
+    return Change("workers", title, ("worker",), begin, _LOST_JOBS_SECONDS)
 
 
 def deployment(up: Callable[[], None]) -> Change:
@@ -119,7 +147,9 @@ CHANGES: dict[str, Callable[[], Change]] = {
 def _one_by_one(cluster: Cluster) -> Iterator[str]:
     """The API's pods, each handed out when all that went before are replaced."""
     for pod in cluster.workloads.pods(cluster.found["api"]):
-        cluster.workloads.wait(["api"], cluster.seconds, cluster.stopped)
+        served = cluster.workloads.wait(["api"], cluster.seconds, cluster.stopped)
         if cluster.stopped():
             return
+        if not served:
+            raise Problem(f"no pod serves in place of the last, so {pod} is left alone")
         yield pod

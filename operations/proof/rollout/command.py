@@ -79,15 +79,15 @@ def run(workloads: Workloads, options: Options) -> list[Part]:
         raise Problem(
             "the cluster cannot be asked", why=rollout.api_words(error), remedy="see whether it answers: pxlctl doctor"
         ) from error
-    if options.picture is not None:
-        plotting.draw([part.measured for part in parts], options.picture)
-        console.say(f"drawn: {options.picture}")
     if options.as_json:
         data = [{**presenting.data(part.measured, part.verdict), "baseline": part.is_baseline} for part in parts]
         show(json.dumps({"ok": holds(parts), "changes": data}, indent=2, ensure_ascii=False))
     else:
         for part in parts:
             presenting.print_out(part.measured, part.verdict)
+    if options.picture is not None:
+        plotting.draw([part.measured for part in parts], options.picture)
+        console.say(f"drawn: {options.picture}")
     return parts
 
 

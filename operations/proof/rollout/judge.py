@@ -150,6 +150,7 @@ def _sockets(measured: Measured, budget: Budget, verdict: Verdict) -> None:
         "close codes": ", ".join(f"{code}: {number}" for code, number in sorted(codes.items())) or "none",
         "most cut off within 100 ms": burst,
         "longest until back in the room (s)": round(max(waits, default=0.0), 3),
+        "attempts to come back that failed": sum(len(client.failed) for client in measured.clients),
         "room messages heard": heard,
         "room messages lost": lost,
     }

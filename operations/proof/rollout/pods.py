@@ -41,8 +41,10 @@ class Pods:
         self._version = ""
         self.lives: dict[str, PodLife] = {}
         """By uid, in the order in which they came."""
-        self.killed: dict[tuple[str, str, int], Killed] = {}
-        """By uid of the pod, container and number of its start."""
+        self.killed: dict[str, Killed] = {}
+        """By the id of the container that was killed."""
+        self._before: set[str] = set()
+        self._restarts: dict[str, int] = {}
 
     def start(self) -> None:
         """Lists the pods once, then watches in a thread of its own.
@@ -51,6 +53,12 @@ class Pods:
             ApiException, urllib3 HTTPError: The pods cannot be listed.
         """
         self._list()
+        # What was killed before the proof is no news.
+        self._before = set(self.killed)
+        self.killed.clear()
+        self._restarts = {uid: life.restarts for uid, life in self.lives.items()}
+        for life in self.lives.values():
+            life.restarts = 0
         self._thread.start()
 
     def stop(self) -> None:
@@ -131,17 +139,18 @@ class Pods:
             life.leaving = now
             life.grace = float(metadata.get("deletionGracePeriodSeconds") or 0)
         statuses = status.get("containerStatuses", [])
-        life.restarts = sum(each.get("restartCount", 0) for each in statuses)
+        life.restarts = sum(each.get("restartCount", 0) for each in statuses) - self._restarts.get(uid, 0)
         for each in statuses:
             for state in (each.get("state", {}), each.get("lastState", {})):
-                self._judge(uid, life, each, state.get("terminated"))
+                self._judge(life, each["name"], state.get("terminated"))
 
-    def _judge(self, uid: str, life: PodLife, container: Object, ended: Object | None) -> None:
+    def _judge(self, life: PodLife, container: str, ended: Object | None) -> None:
         # A grace of 0 is somebody's wish: it asks for the kill.
         if ended is None or ended.get("exitCode") != _KILLED or life.grace == 0:
             return
-        key = (uid, container["name"], int(container.get("restartCount", 0)))
-        self.killed.setdefault(key, Killed(life.name, container["name"], self._clock.now(), _why(life, ended)))
+        key = str(ended.get("containerID") or f"{life.name}/{container}/{ended.get('finishedAt')}")
+        if key not in self._before:
+            self.killed.setdefault(key, Killed(life.name, container, self._clock.now(), _why(life, ended)))
 
 
 def _born(pod: Object) -> PodLife:

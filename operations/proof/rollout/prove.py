@@ -2,12 +2,17 @@
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+import urllib3
 from kubernetes import client
+from kubernetes.client.exceptions import ApiException
 
 from operations import rollout
+from operations.errors import Problem
 from operations.proof.rollout import signals
 from operations.proof.rollout.changes import Change, Cluster
 from operations.proof.rollout.loads import requests
@@ -19,6 +24,7 @@ from operations.proof.rollout.pods import Pods
 from operations.proof.rollout.workloads import Workloads
 
 _JOBS_SECONDS = 120.0
+_JOIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -69,16 +75,16 @@ def prove(workloads: Workloads, change: Change, drive: Drive, say: Callable[[str
     """
     api, namespace = workloads.api, workloads.namespace
     found = workloads.find()
-    stopped = threading.Event()
-    cluster = Cluster(workloads, found, stopped.is_set, drive.most_seconds)
+    halt = threading.Event()
+    cluster = Cluster(workloads, found, halt, drive.most_seconds)
     clock = Clock()
     pods = Pods(api, namespace, f"app.kubernetes.io/name={workloads.name}", clock)
-    deaf = {} if change.name == "up" else _deaf(api, cluster)
+    deaf = _deaf(api, cluster)
     pods.start()
     try:
         measured = asyncio.run(_drive(cluster, change, drive, clock, say))
     finally:
-        stopped.set()
+        halt.set()
         pods.stop()
     deaf |= _deaf(api, cluster)
     measured.pods = list(pods.lives.values())
@@ -102,7 +108,7 @@ async def _drive(cluster: Cluster, change: Change, drive: Drive, clock: Clock, s
     if drive.jobs:
         loads.append(asyncio.ensure_future(jobs.drive(drive.jobs, shared)))
     try:
-        await asyncio.wait_for(joined.wait(), timeout=drive.most_seconds)
+        await _all_joined(rooms, joined)
         await asyncio.sleep(drive.before_seconds)
         say(f"{change.title}, under load")
         began = clock.now()
@@ -111,15 +117,33 @@ async def _drive(cluster: Cluster, change: Change, drive: Drive, clock: Clock, s
         done = await asyncio.to_thread(cluster.workloads.wait, roles, drive.most_seconds, cluster.stopped)
         measured.changed = (began, clock.now() if done else None)
         await asyncio.sleep(max(drive.after_seconds, drive.least_seconds - clock.now()))
+    except asyncio.CancelledError:
+        # The threads that change and wait hear of it, or the loop would wait for them as it ends.
+        cluster.halt.set()
+        raise
     finally:
+        measured.ended = clock.now()
         stop.set()
         await asyncio.gather(*loads, return_exceptions=True)
-    measured.ended = clock.now()
     measured.clients, measured.said = rooms.clients, rooms.said
     if jobs.accepted:
         say(f"looking up {len(jobs.accepted)} jobs")
-        measured.jobs = await jobs.outcomes(_JOBS_SECONDS)
+        measured.jobs = await jobs.outcomes(_JOBS_SECONDS, change.settle_seconds)
     return measured
+
+
+async def _all_joined(rooms: Rooms, joined: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(joined.wait(), timeout=_JOIN_SECONDS)
+    except TimeoutError:
+        inside = sum(bool(client.stays) for client in rooms.clients)
+        why = Counter(words for client in rooms.clients for _, words in client.failed).most_common(1)
+        raise Problem(
+            f"{inside} of {len(rooms.clients)} WebSocket clients got into their rooms within {_JOIN_SECONDS:g} s",
+            where=rooms.url,
+            why=why[0][0] if why else "the app does not say that they joined",
+            remedy="give --url and --sockets-path, or --sockets 0 for an app without rooms",
+        ) from None
 
 
 def _change(cluster: Cluster, change: Change) -> str:
@@ -134,11 +158,12 @@ def _change(cluster: Cluster, change: Change) -> str:
 def _deaf(api: client.ApiClient, cluster: Cluster) -> dict[str, bool | None]:
     """For each revision whether its process 1 hears SIGTERM, asked of one of its pods."""
     heard: dict[str, bool | None] = {}
-    for workload in cluster.found.values():
-        for pod in cluster.workloads.pods(workload)[:1]:
-            container = cluster.workloads.container(pod)
-            namespace = cluster.workloads.namespace
-            heard[pod.rpartition("-")[0]] = signals.hears_sigterm(api.configuration, namespace, pod, container)
+    with suppress(ApiException, urllib3.exceptions.HTTPError):  # then it is not known, and the report says so
+        for workload in cluster.found.values():
+            for pod in cluster.workloads.pods(workload)[:1]:
+                container = cluster.workloads.container(pod)
+                namespace = cluster.workloads.namespace
+                heard[pod.rpartition("-")[0]] = signals.hears_sigterm(api.configuration, namespace, pod, container)
     return heard
 
 
@@ -146,7 +171,10 @@ def _explained(killed: Killed, measured: Measured, heard: dict[str, bool | None]
     if "outlived its grace" not in killed.why:
         return killed
     role = next((pod.workload for pod in measured.pods if pod.name == killed.pod), "")
-    if heard.get(killed.pod.rpartition("-")[0]) is False:
+    hears = heard.get(killed.pod.rpartition("-")[0])
+    if hears is None:
+        cure = "whether its process 1 hears SIGTERM could not be seen (cat /proc/1/status in it: SigCgt)"
+    elif not hears:
         cure = (
             "its process 1 has no handler for SIGTERM, and the kernel drops a signal that process 1 does not handle: "
             "set app.clusterWorkers: 1 (a PXL app drains in cluster mode), or handle SIGTERM in the app"

@@ -44,23 +44,38 @@ class Jobs:
 
             await paced(rate, run, once)
 
-    async def outcomes(self, seconds: float) -> list[Job]:
+    async def outcomes(self, seconds: float, settle_seconds: float = 0) -> list[Job]:
         """What became of every accepted job.
 
         Args:
             seconds: How long those that are not done may still take.
+            settle_seconds: How long to wait before all of them are asked for once more: what is done twice shows only
+                when the queue has given a lost worker's jobs to another.
         """
         ended: dict[str, Job] = {}
         until = self._clock.now() + seconds
         async with self._session() as session:
             while True:
                 open_ids = [each for each in self.accepted if each not in ended or ended[each].state not in _DONE]
-                for start in range(0, len(open_ids), _CONNECTIONS):
-                    found = await self._look_up(session, open_ids[start : start + _CONNECTIONS])
-                    ended |= {job.id: job for job in found}
-                if all(job.state in _DONE for job in ended.values()) or self._clock.now() > until:
-                    return list(ended.values())
+                await self._ask(session, open_ids, ended, until)
+                if all(each in ended and ended[each].state in _DONE for each in self.accepted):
+                    break
+                if self._clock.now() > until:
+                    break
                 await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(settle_seconds)
+            await self._ask(session, list(self.accepted), ended, self._clock.now() + seconds)
+        return [ended.get(each) or Job(each, at, "") for each, at in self.accepted.items()]
+
+    async def _ask(
+        self, session: aiohttp.ClientSession, ids: Sequence[str], ended: dict[str, Job], until: float
+    ) -> None:
+        """Asks for some jobs as long as there is time; an answer takes the place of an earlier one."""
+        for start in range(0, len(ids), _CONNECTIONS):
+            if self._clock.now() > until:
+                return
+            found = await self._look_up(session, ids[start : start + _CONNECTIONS])
+            ended |= {job.id: job for job in found if job.state or job.id not in ended}
 
     def _session(self) -> aiohttp.ClientSession:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)

@@ -14,6 +14,7 @@ from operations.proof.rollout.model import Client, Stay
 MEMBERS = 10
 _SAY_SECONDS = 2.0
 _AGAIN_SECONDS = 0.1
+_PAUSE_SECONDS = 0.02
 _CONNECT_SECONDS = 10.0
 _TURN_SECONDS = 0.5
 _BROKEN = 1006
@@ -77,7 +78,9 @@ class Rooms:
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
             async with socket:
-                number = await self._listen(socket, client, number if speaks else None)
+                said = await self._listen(socket, client, number if speaks else None)
+                number = number if said is None else said
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _listen(self, socket: Any, client: Client, number: int | None) -> int | None:
         """One connection, to its end; the number of the next message that a speaker says."""
@@ -91,15 +94,20 @@ class Rooms:
                     await socket.send_json({"type": "say", "room": client.room, "data": data})
                     number, say_at = number + 1, self.clock.now() + _SAY_SECONDS
                 try:
-                    message = await socket.receive(timeout=None if number is None else _TURN_SECONDS)
+                    wait = _CONNECT_SECONDS if stay is None else None if number is None else _TURN_SECONDS
+                    message = await socket.receive(timeout=wait)
                 except TimeoutError:
+                    if stay is None:
+                        break
                     continue
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     break
                 stay = self._heard(json.loads(message.data), client, stay)
         except (aiohttp.ClientError, OSError):
             pass  # a connection that just broke; its code says so
-        if stay is not None:
+        if stay is None:
+            client.failed.append((self.clock.now(), f"ended before it was in its room ({socket.close_code})"))
+        else:
             stay.closed, stay.code = self.clock.now(), socket.close_code or _BROKEN
         return number
 
