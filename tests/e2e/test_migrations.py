@@ -1,6 +1,7 @@
 """Migrations that lose data are stopped in the database, whatever code they are; the release before goes on serving."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -34,14 +35,56 @@ class Release:
         self._file.write_text(self._original)
 
 
-def columns(platform: Platform) -> set[str]:
+def psql(platform: Platform, sql: str, options: str = "") -> "subprocess.CompletedProcess[str]":
+    """A session of its own, within a transaction that is never kept."""
     pod = database(platform)["metadata"]["name"]
+    command = ["env", f"PGOPTIONS={options}", "psql", "-X", "-U", "pxl", "-At", "-v", "ON_ERROR_STOP=1", "pxl"]
+    statements = [part for each in ("begin", sql, "rollback") for part in ("-c", each)]
+    return platform.command("kubectl", "exec", "-n", NAMESPACE, pod, "--", *command, *statements, timeout=60)
+
+
+def columns(platform: Platform) -> set[str]:
     query = "select column_name || ' ' || data_type from information_schema.columns where table_name = 'jobs'"
-    done = platform.command(
-        "kubectl", "exec", "-n", NAMESPACE, pod, "--", "psql", "-U", "pxl", "-At", "-c", query, "pxl", timeout=60
-    )
+    done = psql(platform, query)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines())
+
+
+MIGRATION = "-c lock_timeout=5s -c pxl.allow_destructive=off"
+MOOD = "create type mood as enum ('well'); create table moods (id int, now mood); "
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("drop table jobs", "the table public.jobs would be dropped by: drop table jobs"),
+        ("alter table jobs drop column payload", "the table column public.jobs.payload would be dropped"),
+        (MOOD + "drop type mood cascade", "the table column public.moods.now would be dropped"),
+        ("create schema s; create table s.t (id int); drop schema s cascade", "would be dropped"),
+        ("alter table jobs alter column ms type bigint", "the type of a column of public.jobs would change"),
+    ],
+)
+def test_a_migrations_session_cannot_lose_data(platform: Platform, sql: str, said: str):
+    done = psql(platform, sql, MIGRATION)
+    assert done.returncode != 0, "it must be refused"
+    assert said in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("sql", "options"),
+    [
+        ("alter table jobs add column note text; create index on jobs (note)", MIGRATION),
+        ("create index jobs_note on jobs (worker); drop index jobs_note", MIGRATION),
+        ("create temp table t (id int); drop table t", MIGRATION),
+        ("create view v as select 1; drop view v", MIGRATION),
+        ("drop table jobs", "-c pxl.allow_destructive=on"),
+        ("create table part (id int); drop table part", ""),
+    ],
+    ids=["what adds", "an index", "what is temporary", "a view", "what is meant", "the app itself"],
+)
+def test_nothing_else_is_in_its_way(platform: Platform, sql: str, options: str):
+    done = psql(platform, sql, options)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -208,3 +208,28 @@ def test_jobs_are_looked_up_until_they_are_done_and_one_that_never_is_is_lost():
     assert verdict.facts["jobs accepted"] == len(measured.samples)
     assert verdict.facts["jobs lost"] == 1
     assert verdict.facts["jobs completed"] == len(measured.samples) - 1
+
+
+def test_a_job_that_is_done_again_later_is_seen():
+    async def main() -> Measured:
+        started = asyncio.get_running_loop().time()
+
+        async def post(_: web.Request) -> web.Response:
+            return web.json_response({"id": "1"}, status=202)
+
+        async def look_up(_: web.Request) -> web.Response:
+            late = asyncio.get_running_loop().time() - started > 0.5
+            return web.json_response({"state": "completed", "runs": 1 + late, "completions": 1 + late})
+
+        async with serving(web.post("/jobs", post), web.get("/jobs/{id}", look_up)) as url:
+            stop = asyncio.Event()
+            run = Run(Clock(), stop, [])
+            jobs = Jobs(f"{url}/jobs", 10, run.clock)
+            task = asyncio.ensure_future(jobs.drive(50, run))
+            await asyncio.sleep(0.1)
+            stop.set()
+            await task
+            return Measured("", jobs=await jobs.outcomes(5, settle_seconds=0.7), changed=(0, 1))
+
+    verdict = judge(asyncio.run(main()), Budget())
+    assert verdict.facts["jobs done twice"] == 1, "a lost worker's jobs begin again only when its lock has expired"

@@ -1,5 +1,6 @@
 """The lives of pods as the watch of a proof sees them, and whether process 1 hears SIGTERM."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -72,6 +73,28 @@ def test_a_container_that_outlived_its_grace_is_seen_once():
 )
 def test_an_end_that_is_in_order_is_no_kill(obj: dict[str, Any]):
     assert seen(("ADDED", pod()), ("MODIFIED", obj)).killed == {}
+
+
+def test_a_kill_is_one_kill_however_often_it_is_seen():
+    once = {**ended(137)["state"]["terminated"], "containerID": "containerd://1"}
+    pods = seen(
+        ("ADDED", pod()),
+        ("MODIFIED", pod(state={"terminated": once})),
+        ("MODIFIED", pod(restartCount=1, state={}, lastState={"terminated": once})),
+    )
+    assert len(pods.killed) == 1
+
+
+def test_what_was_killed_before_the_proof_is_no_news(monkeypatch):
+    once = {**ended(137)["state"]["terminated"], "containerID": "containerd://1"}
+    died = pod(restartCount=3, state={}, lastState={"terminated": once})
+    pods = Pods(None, "pxl", "", Clock())  # type: ignore[arg-type]
+    monkeypatch.setattr(pods, "_list", lambda: pods._see(died))
+    monkeypatch.setattr(pods, "_thread", threading.Thread(target=lambda: None))
+    pods.start()
+    pods._take({"type": "MODIFIED", "object": died})
+    assert pods.killed == {}
+    assert [life.restarts for life in pods.lives.values()] == [0], "restarts are counted from the beginning on"
 
 
 def test_too_much_memory_is_told_apart():
