@@ -1,6 +1,10 @@
 """The dev stack on the embedded node, as a proof puts it through changes."""
 
+import atexit
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +12,7 @@ from typing import Any
 
 from local import node, up
 from local.node.layout import NODE_IP
-from local.paths import State
-from local.rehearsal.forward import Forwarder
+from local.paths import CHECKOUT, State
 from operations import rollout
 from operations.errors import Problem
 from operations.proof.rollout.command import Options, Part, run
@@ -73,5 +76,11 @@ class Bench:
         """A URL of this machine that leads to a port of the node, for as long as the process lives."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        Forwarder(self.state, port, (NODE_IP, node_port)).start()
+        # A process of its own: the loads would have to share theirs with the bytes that it copies.
+        command = [sys.executable, "-m", "local.rehearsal.forward", str(port), NODE_IP, str(node_port)]
+        environment = {**os.environ, "PXL_STATE": str(self.state.folder)}
+        forward = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE)
+        atexit.register(forward.kill)
+        assert forward.stdout is not None
+        forward.stdout.readline()
         return f"http://127.0.0.1:{port}"

@@ -70,11 +70,15 @@ def run(workloads: Workloads, options: Options) -> list[Part]:
         Problem: The stack does not run, does not answer, or the cluster cannot be asked.
     """
     parts: list[Part] = []
+    failed: Problem | None = None
     try:
         for change in options.changes:
             parts.append(_one(workloads, change, options.drive, options.budget))
         if options.with_baseline:
             parts.append(_baseline(workloads, options))
+    except Problem as problem:
+        # What was measured before is worth showing.
+        failed = problem
     except (ApiException, urllib3.exceptions.HTTPError) as error:
         raise Problem(
             "the cluster cannot be asked", why=rollout.api_words(error), remedy="see whether it answers: pxlctl doctor"
@@ -85,9 +89,11 @@ def run(workloads: Workloads, options: Options) -> list[Part]:
     else:
         for part in parts:
             presenting.print_out(part.measured, part.verdict)
-    if options.picture is not None:
+    if options.picture is not None and parts:
         plotting.draw([part.measured for part in parts], options.picture)
         console.say(f"drawn: {options.picture}")
+    if failed is not None:
+        raise failed
     return parts
 
 

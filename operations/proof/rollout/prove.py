@@ -100,15 +100,16 @@ async def _drive(cluster: Cluster, change: Change, drive: Drive, clock: Clock, s
     jobs = Jobs(f"{drive.url}{drive.jobs_path}", drive.job_milliseconds, clock)
     page = f"{drive.url}{drive.path}"
     loads = [asyncio.ensure_future(rooms.drive(drive.sockets, joined, stop))]
-    if drive.rate:
-        loads += [
-            asyncio.ensure_future(requests.drive(page, load, drive.rate / 2, shared))
-            for load in (Load.KEEP_ALIVE, Load.FRESH)
-        ]
-    if drive.jobs:
-        loads.append(asyncio.ensure_future(jobs.drive(drive.jobs, shared)))
     try:
         await _all_joined(rooms, joined)
+        driven = clock.now()
+        if drive.rate:
+            loads += [
+                asyncio.ensure_future(requests.drive(page, load, drive.rate / 2, shared))
+                for load in (Load.KEEP_ALIVE, Load.FRESH)
+            ]
+        if drive.jobs:
+            loads.append(asyncio.ensure_future(jobs.drive(drive.jobs, shared)))
         await asyncio.sleep(drive.before_seconds)
         say(f"{change.title}, under load")
         began = clock.now()
@@ -116,7 +117,7 @@ async def _drive(cluster: Cluster, change: Change, drive: Drive, clock: Clock, s
         roles = [role for role in change.roles if role in cluster.found]
         done = await asyncio.to_thread(cluster.workloads.wait, roles, drive.most_seconds, cluster.stopped)
         measured.changed = (began, clock.now() if done else None)
-        await asyncio.sleep(max(drive.after_seconds, drive.least_seconds - clock.now()))
+        await asyncio.sleep(max(drive.after_seconds, driven + drive.least_seconds - clock.now()))
     except asyncio.CancelledError:
         # The threads that change and wait hear of it, or the loop would wait for them as it ends.
         cluster.halt.set()
