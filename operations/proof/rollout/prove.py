@@ -25,6 +25,9 @@ from operations.proof.rollout.workloads import Workloads
 
 _JOBS_SECONDS = 120.0
 _JOIN_SECONDS = 60.0
+_SETTLED_SECONDS = 120.0
+_CLUSTER = "set app.clusterWorkers: 1 (a PXL app drains in cluster mode), or handle SIGTERM in the app"
+_SHORTER = {"api": "find what it waits for", "worker": "make the jobs shorter"}
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ def prove(workloads: Workloads, change: Change, drive: Drive, say: Callable[[str
     cluster = Cluster(workloads, found, halt, drive.most_seconds)
     clock = Clock()
     pods = Pods(api, namespace, f"app.kubernetes.io/name={workloads.name}", clock)
+    # What still leaves from an earlier change would be taken for this one's doing.
+    workloads.wait(list(found), _SETTLED_SECONDS, halt.is_set)
     deaf = _deaf(api, cluster)
     pods.start()
     try:
@@ -88,7 +93,7 @@ def prove(workloads: Workloads, change: Change, drive: Drive, say: Callable[[str
         pods.stop()
     deaf |= _deaf(api, cluster)
     measured.pods = list(pods.lives.values())
-    measured.killed = [_explained(one, measured, deaf) for one in pods.killed.values()]
+    measured.killed = [_explained(one, measured, deaf, cluster) for one in pods.killed.values()]
     return measured
 
 
@@ -168,22 +173,19 @@ def _deaf(api: client.ApiClient, cluster: Cluster) -> dict[str, bool | None]:
     return heard
 
 
-def _explained(killed: Killed, measured: Measured, heard: dict[str, bool | None]) -> Killed:
+def _explained(killed: Killed, measured: Measured, heard: dict[str, bool | None], cluster: Cluster) -> Killed:
     if "outlived its grace" not in killed.why:
         return killed
     role = next((pod.workload for pod in measured.pods if pod.name == killed.pod), "")
-    hears = heard.get(killed.pod.rpartition("-")[0])
-    if hears is None:
-        cure = "whether its process 1 hears SIGTERM could not be seen (cat /proc/1/status in it: SigCgt)"
-    elif not hears:
+    hears, clustered = heard.get(killed.pod.rpartition("-")[0]), role in cluster.found and cluster.found[role].clustered
+    longer = f"raise {role or 'its '}.drainSeconds, or {_SHORTER.get(role, _SHORTER['api'])}"
+    if hears is False:
         cure = (
-            "its process 1 has no handler for SIGTERM, and the kernel drops a signal that process 1 does not handle: "
-            "set app.clusterWorkers: 1 (a PXL app drains in cluster mode), or handle SIGTERM in the app"
+            f"its process 1 has no handler for SIGTERM, and the kernel drops what process 1 does not handle: {_CLUSTER}"
         )
-    elif role == "worker":
-        cure = (
-            "it hears SIGTERM, so its jobs take longer than that: raise worker.drainSeconds, or make the jobs shorter"
-        )
+    elif clustered:
+        cure = f"it hears SIGTERM, and does not get done in time: {longer}"
     else:
-        cure = "it hears SIGTERM, but does not get done: raise api.drainSeconds, or find what it waits for"
+        # Node always catches SIGTERM and raises it anew, which the kernel drops for process 1: the mask tells nothing.
+        cure = f"if the app has no handler for SIGTERM of its own, {_CLUSTER}; if it has one, {longer}"
     return Killed(killed.pod, killed.container, killed.at, f"{killed.why}: {cure}")

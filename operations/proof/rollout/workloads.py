@@ -19,6 +19,7 @@ APP = "pxl-app"
 _ROLE = "app.kubernetes.io/component"
 _SECONDS = 10.0
 _POLL_SECONDS = 0.25
+_CLUSTERED = "PXL_CLUSTER_ENABLED"
 _RESTARTED = "kubectl.kubernetes.io/restartedAt"
 
 
@@ -32,6 +33,7 @@ class Workload:
         grace_seconds: What its pods have for their end.
         pre_stop_seconds: How much of that they keep serving.
         selector: The labels of its pods.
+        clustered: Whether its process 1 is the primary of a Node cluster, which hands SIGTERM on.
     """
 
     role: str
@@ -39,6 +41,7 @@ class Workload:
     grace_seconds: int
     pre_stop_seconds: int
     selector: dict[str, str]
+    clustered: bool = False
 
 
 class Workloads:
@@ -168,4 +171,5 @@ def _workload(role: str, deployment: Object) -> Workload:
         grace_seconds=int(pod.get("terminationGracePeriodSeconds", 30)),
         pre_stop_seconds=int(sleep.get("seconds", 0)),
         selector=deployment["spec"]["selector"]["matchLabels"],
+        clustered={"name": _CLUSTERED, "value": "true"} in pod["containers"][0].get("env", []),
     )
