@@ -53,13 +53,13 @@ psql: $(VENV)/installed ## a prompt of the dev stack's database
 
 test: $(VENV)/installed ## everything that needs no root and no cluster
 	@$(PYTHON) -m local engine >/dev/null
-	@echo "style, types and tests, three at a time (about a minute)"
+	@echo "style, types and tests, three at a time (some 3 minutes on two cores)"
 	@$(MAKE) --no-print-directory -j3 --output-sync=target lint unit process stacks engine
 
 unit: $(VENV)/installed ## the tests that need nothing but Python, in a few seconds
 	@$(PYTHON) -m pytest tests/unit
 
-process: $(VENV)/installed ## the tests that start processes, about a minute
+process: $(VENV)/installed ## the tests that start processes, some 2 minutes
 	@$(PYTHON) -m pytest tests/process
 
 stacks: $(VENV)/installed ## every stack on the real engine, without a cluster

@@ -16,6 +16,7 @@ from operations import checking, deploy
 from operations import orphans as left
 from operations.console import say, show, step
 from operations.errors import Problem
+from operations.pages import write_page
 from operations.preview import changes
 from operations.preview import page as previewed
 from operations.proof.isolation import command as isolation
@@ -72,19 +73,6 @@ def preview(project: Project, stack: str, file: Path | None, page: Path | None =
         write_page(page, previewed.markdown(stack, changes.read(log), failed))
         if failed is not None:
             raise failed
-
-
-def write_page(path: Path, text: str) -> None:
-    """Writes a page, and the folders above it.
-
-    Raises:
-        Problem: It cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Problem(f"{path} cannot be written", why=error.strerror or str(error)) from error
 
 
 def prove_isolation(

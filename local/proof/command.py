@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from local.paths import State
-from local.proof import page as pages
 from local.proof.bench import Bench
+from local.proof.page import markdown
 from local.proof.scenarios import FULL, SCENARIOS, SHORT, Row
 from operations.console import say, step
 from operations.errors import Problem
+from operations.pages import write_page
 from operations.proof.rollout import plotting
 
 
@@ -50,7 +51,7 @@ def run(state: State, *, app: Path, only: Sequence[str], short: bool, page: Path
     _show(rows)
     if page is not None:
         picture = page.with_suffix(".png")
-        pages.write(page, pages.markdown(rows, picture.name if picture.exists() else None))
+        write_page(page, markdown(rows, picture.name if picture.exists() else None))
         say(f"written: {page}")
     return all(row.holds for row in rows)
 

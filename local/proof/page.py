@@ -1,10 +1,8 @@
 """The page of a proof."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from local.proof.scenarios import Row
-from operations.errors import Problem
 
 _HEAD = """\
 # What a rollout drops
@@ -28,16 +26,3 @@ def markdown(rows: Sequence[Row], picture: str | None) -> str:
     lines = [f"| {'✓' if row.holds else '✗'} | {row.what} | {row.claim} | {row.seen} |" for row in rows]
     tail = f"\n![latency, failures and pods while a release rolls out, and while the guide's does]({picture})\n"
     return _HEAD + "\n".join(lines) + "\n" + (tail if picture else "")
-
-
-def write(path: Path, text: str) -> None:
-    """Writes the page.
-
-    Raises:
-        Problem: It cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Problem(f"{path} cannot be written", why=error.strerror or str(error)) from error

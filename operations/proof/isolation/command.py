@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from operations import console
-from operations.errors import Problem
+from operations.pages import write_page
 from operations.proof.isolation import presenting
 from operations.proof.isolation.declared import Declared
 from operations.proof.isolation.prove import Options, prove
@@ -29,18 +29,10 @@ def run(stack: str, declared: Declared, options: Options, *, command: str, page:
     """
     proof = prove(stack, declared, options)
     if page is not None:
-        _write(page, presenting.markdown(proof, command))
+        write_page(page, presenting.markdown(proof, command))
         console.say(f"written: {page}")
     if as_json:
         console.show(json.dumps(presenting.data(proof), indent=2, ensure_ascii=False))
     else:
         presenting.show(proof)
     return proof.ok
-
-
-def _write(page: Path, text: str) -> None:
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Problem(f"the page {page} cannot be written", why=error.strerror) from error

@@ -9,7 +9,6 @@ from operations.errors import Problem
 from operations.proof.rollout.workloads import Workload, Workloads
 
 _POLL_SECONDS = 0.5
-_JOIN_SECONDS = 120
 _NOTICED_SECONDS = 5
 # A lost worker's lock must expire (20 s), and somebody look for such jobs (every 10 s), before they begin again.
 _LOST_JOBS_SECONDS = 35.0
@@ -48,7 +47,7 @@ class Cluster:
     workloads: Workloads
     found: dict[str, Workload]
     halt: threading.Event
-    seconds: float = _JOIN_SECONDS
+    seconds: float
 
     def stopped(self) -> bool:
         """Whether somebody has stopped the proof."""

@@ -105,7 +105,9 @@ def holds(parts: Sequence[Part]) -> bool:
 def _one(workloads: Workloads, change: Change, drive: Drive, budget: Budget) -> Part:
     with step(f"proving: {change.title}") as current:
         measured = prove(workloads, change, drive, current.update)
-    return Part(measured, judge(measured, budget))
+    # Whoever was cut off has to be back before the last pod that drains is gone.
+    window = workloads.find()["api"].closing_seconds
+    return Part(measured, judge(measured, replace(budget, rejoin_seconds=window)))
 
 
 def _baseline(workloads: Workloads, options: Options) -> Part:

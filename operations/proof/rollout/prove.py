@@ -178,7 +178,7 @@ def _explained(killed: Killed, measured: Measured, heard: dict[str, bool | None]
         return killed
     role = next((pod.workload for pod in measured.pods if pod.name == killed.pod), "")
     hears, clustered = heard.get(killed.pod.rpartition("-")[0]), role in cluster.found and cluster.found[role].clustered
-    longer = f"raise {role or 'its '}.drainSeconds, or {_SHORTER.get(role, _SHORTER['api'])}"
+    longer = f"raise {role or 'api'}.drainSeconds, or {_SHORTER.get(role, _SHORTER['api'])}"
     if hears is False:
         cure = (
             f"its process 1 has no handler for SIGTERM, and the kernel drops what process 1 does not handle: {_CLUSTER}"

@@ -43,6 +43,11 @@ class Workload:
     selector: dict[str, str]
     clustered: bool = False
 
+    @property
+    def closing_seconds(self) -> int:
+        """What a pod has from SIGTERM until it is killed."""
+        return self.grace_seconds - self.pre_stop_seconds
+
 
 class Workloads:
     """The app's Deployments in a namespace.
