@@ -5,7 +5,7 @@ import { PROBE_TIMEOUT_MS, createReadiness } from "./health.js";
 import { createJobStore } from "./jobs.js";
 import { createApiMetrics } from "./metrics.js";
 import { start, within } from "./process.js";
-import { createQueue } from "./queue.js";
+import { createQueues } from "./queue.js";
 import { createRedis, createSubscriber } from "./redis.js";
 import { createRooms } from "./rooms.js";
 import { createServer } from "./server.js";
@@ -18,7 +18,7 @@ start("api", async (config, log) => {
   const redis = createRedis(config.redis, log, "commands");
   const probeRedis = createRedis(config.redis, log, "probe", PROBE_TIMEOUT_MS);
   const subscriber = createSubscriber(config.redis, log, "rooms");
-  const queue = createQueue(config.redis, log);
+  const queues = createQueues(config.redis, log);
   const rooms = createRooms({ publisher: redis, subscriber, podName: config.podName, log });
 
   let draining = false;
@@ -26,8 +26,8 @@ start("api", async (config, log) => {
     config,
     log,
     jobs: createJobStore(pool),
-    queue,
-    metrics: createApiMetrics(queue),
+    queues,
+    metrics: createApiMetrics(),
     rooms,
     readiness: createReadiness(probeRedis, probePool),
     isDraining: () => draining,
@@ -38,7 +38,7 @@ start("api", async (config, log) => {
     const plan = planDrain(budgetMs);
     await Promise.all([drainServer(app.server, plan), rooms.drain(plan.socketWindowMs)]);
     for (const connection of [redis, probeRedis, subscriber]) connection.disconnect();
-    await within(Promise.allSettled([queue.close(), pool.end(), probePool.end()]), CLOSE_STORES_MS, "closing");
+    await within(Promise.allSettled([...Object.values(queues).map((queue) => queue.close()), pool.end(), probePool.end()]), CLOSE_STORES_MS, "closing");
   });
 
   await app.listen({ host: config.host, port: config.port });

@@ -2,6 +2,8 @@
 import { accessSync, constants } from "node:fs";
 import { hostname } from "node:os";
 
+import { QUEUE_NAMES, type QueueName } from "./queue-names.js";
+
 /** What a process needs: the API everything, a worker no JWT key, a script only the database. */
 export type Role = "api" | "worker" | "script";
 
@@ -38,6 +40,8 @@ export interface Config {
   readonly imageDigest: string;
   readonly podName: string;
   readonly queueConcurrency: number;
+  /** The queues that a worker takes jobs from. */
+  readonly queues: readonly QueueName[];
   readonly database: DatabaseConfig;
   readonly redis: RedisConfig;
   /** Keys a token may be signed with: the current one, then the previous one while it is in its grace period. */
@@ -132,6 +136,7 @@ export function loadConfig(env: Environment, role: Role): Config {
     imageDigest: read.text("IMAGE_DIGEST", "unknown"),
     podName: read.text("POD_NAME", hostname()),
     queueConcurrency: read.integer("QUEUE_CONCURRENCY", { min: 1, max: 1000, fallback: 5 }),
+    queues: readQueues(read),
     database: readDatabase(read),
     redis: role === "script" ? { host: "", port: 6379, password: undefined } : readRedis(read),
     jwtKeys: role === "api" ? readJwtKeys(read) : [],
@@ -146,6 +151,14 @@ function readClusterWorkers(read: Reader): number {
   const enabled = read.oneOf("PXL_CLUSTER_ENABLED", ["true", "false"], "false") === "true";
   const workers = read.integer("PXL_CLUSTER_WORKERS", { min: 1, max: 64, fallback: 1 });
   return enabled ? workers : 0;
+}
+
+function readQueues(read: Reader): readonly QueueName[] {
+  const names = read.text("QUEUES", QUEUE_NAMES.join(",")).split(",");
+  const known = (name: string): name is QueueName => (QUEUE_NAMES as readonly string[]).includes(name);
+  const unknown = names.filter((name) => !known(name));
+  if (unknown.length > 0) read.problems.push(`QUEUES names ${unknown.join(", ")}: there are ${QUEUE_NAMES.join(", ")}`);
+  return [...new Set(names.filter(known))];
 }
 
 function readDatabase(read: Reader): DatabaseConfig {

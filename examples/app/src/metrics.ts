@@ -1,11 +1,6 @@
 // What Prometheus scrapes. One registry a process; nothing is registered globally, so tests can make as many as they like.
-import type { Queue } from "bullmq";
+// How much waits in the queues is told by the platform, from Redis itself.
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
-
-import { within } from "./process.js";
-import { QUEUE_STATES, oldestWaitingSeconds } from "./queue.js";
-
-const SCRAPE_TIMEOUT_MS = 800;
 
 export interface ApiMetrics {
   readonly registry: Registry;
@@ -14,9 +9,8 @@ export interface ApiMetrics {
   readonly sockets: Gauge;
 }
 
-export function createApiMetrics(queue: Queue): ApiMetrics {
+export function createApiMetrics(): ApiMetrics {
   const registry = createRegistry();
-  registerQueue(registry, queue);
   return {
     registry,
     requests: new Histogram({
@@ -62,27 +56,4 @@ function createRegistry(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   return registry;
-}
-
-/** Depth and age of the queue, asked at every scrape; they are left out while Redis does not answer. */
-function registerQueue(registry: Registry, queue: Queue): void {
-  new Gauge({
-    name: "queue_jobs",
-    help: "Jobs in the queue, by BullMQ state.",
-    labelNames: ["state"],
-    registers: [registry],
-    async collect() {
-      this.reset();
-      const counts = await within(queue.getJobCounts(...QUEUE_STATES), SCRAPE_TIMEOUT_MS, "queue").catch(() => undefined);
-      for (const [state, count] of Object.entries(counts ?? {})) this.set({ state }, count);
-    },
-  });
-  new Gauge({
-    name: "queue_oldest_waiting_seconds",
-    help: "Age of the oldest job that no worker has taken yet.",
-    registers: [registry],
-    async collect() {
-      this.set(await within(oldestWaitingSeconds(queue), SCRAPE_TIMEOUT_MS, "queue").catch(() => Number.NaN));
-    },
-  });
 }

@@ -10,7 +10,7 @@ import { createJobStore, type JobStore } from "./jobs.js";
 import type { Logger } from "./log.js";
 import { createWorkerMetrics, type WorkerMetrics } from "./metrics.js";
 import { start, within } from "./process.js";
-import { QUEUE_NAME } from "./queue.js";
+import type { QueueName } from "./queue-names.js";
 import { outageLog, redisOptions } from "./redis.js";
 import { doWork } from "./work.js";
 
@@ -24,20 +24,21 @@ interface WorkerParts {
 start("worker", async (config, log) => {
   const pool = createPool(config.database, log, config.database.poolSize);
   const metrics = createWorkerMetrics();
-  const worker = createWorker({ config, log, store: createJobStore(pool), metrics });
+  const parts = { config, log, store: createJobStore(pool), metrics };
+  const workers = config.queues.map((queue) => createWorker(queue, parts));
   const server = serveMetrics(metrics.registry, config);
 
   exitGracefully(log, config, async (budgetMs) => {
-    await closeWorker(worker, budgetMs, log);
+    await Promise.all(workers.map((worker) => closeWorker(worker, budgetMs, log)));
     server.close();
     await within(pool.end(), 1000, "closing the database");
   });
-  log.info({ queue: QUEUE_NAME, concurrency: config.queueConcurrency }, "waiting for jobs");
+  log.info({ queues: config.queues, concurrency: config.queueConcurrency }, "waiting for jobs");
 });
 
-function createWorker(parts: WorkerParts): Worker {
+function createWorker(queue: QueueName, parts: WorkerParts): Worker {
   const { config, log, store } = parts;
-  const worker = new Worker(QUEUE_NAME, (job, token, signal) => run(job, token, signal, parts), {
+  const worker = new Worker(queue, (job, token, signal) => run(job, token, signal, parts), {
     name: config.podName,
     connection: { ...redisOptions(config.redis), connectionName: "worker", maxRetriesPerRequest: null },
     concurrency: config.queueConcurrency,
@@ -46,7 +47,7 @@ function createWorker(parts: WorkerParts): Worker {
     stalledInterval: 10_000,
     maxStalledCount: 3,
   });
-  const outage = outageLog(log, "queue");
+  const outage = outageLog(log, `queue ${queue}`);
   worker.on("error", (error) => outage.failed(error));
   worker.on("ready", () => outage.recovered());
   worker.on("failed", (job, error) => {

@@ -1,14 +1,12 @@
-// The queue between API and workers. It carries ids only: what to do stands in Postgres.
+// The queues between API and workers. They carry ids only: what to do stands in Postgres.
 import { Queue } from "bullmq";
 
 import type { RedisConfig } from "./config.js";
 import type { Logger } from "./log.js";
+import { QUEUE_NAMES, type QueueName } from "./queue-names.js";
 import { outageLog, redisOptions } from "./redis.js";
 
-export const QUEUE_NAME = "jobs";
-
-/** BullMQ's own states that the metrics report. */
-export const QUEUE_STATES = ["waiting", "active", "delayed", "failed"] as const;
+export type Queues = Readonly<Record<QueueName, Queue>>;
 
 const JOB_OPTIONS = {
   attempts: 8,
@@ -17,19 +15,19 @@ const JOB_OPTIONS = {
   removeOnFail: { age: 86_400, count: 1000 },
 };
 
-/** The producer's end: adding fails at once while Redis is away, instead of being kept in memory. */
-export function createQueue(config: RedisConfig, log: Logger): Queue {
-  const queue = new Queue(QUEUE_NAME, {
+/** The producer's end of each queue. */
+export function createQueues(config: RedisConfig, log: Logger): Queues {
+  const queues = QUEUE_NAMES.map((name) => [name, createQueue(name, config, log)] as const);
+  return Object.fromEntries(queues) as Record<QueueName, Queue>;
+}
+
+/** Adding fails at once while Redis is away, instead of being kept in memory. */
+function createQueue(name: QueueName, config: RedisConfig, log: Logger): Queue {
+  const queue = new Queue(name, {
     connection: { ...redisOptions(config), connectionName: "queue", enableOfflineQueue: false, maxRetriesPerRequest: 0 },
     defaultJobOptions: JOB_OPTIONS,
   });
   const outage = outageLog(log, "queue");
   queue.on("error", (error) => outage.failed(error));
   return queue;
-}
-
-/** Seconds that the oldest waiting job has waited; 0 when none waits. */
-export async function oldestWaitingSeconds(queue: Queue): Promise<number> {
-  const [oldest] = await queue.getWaiting(0, 0);
-  return oldest ? Math.max(0, (Date.now() - oldest.timestamp) / 1000) : 0;
 }

@@ -2,13 +2,13 @@
 import { randomUUID } from "node:crypto";
 import websocket from "@fastify/websocket";
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import type { Queue } from "bullmq";
 
 import type { Config } from "./config.js";
 import type { Readiness } from "./health.js";
 import type { JobStore } from "./jobs.js";
 import { safeUrl, type Logger } from "./log.js";
 import type { ApiMetrics } from "./metrics.js";
+import type { Queues } from "./queue.js";
 import type { Rooms } from "./rooms.js";
 import { registerJobs } from "./routes/jobs.js";
 import { registerOperations } from "./routes/operations.js";
@@ -21,7 +21,7 @@ export interface ApiParts {
   readonly config: Config;
   readonly log: Logger;
   readonly jobs: JobStore;
-  readonly queue: Queue;
+  readonly queues: Queues;
   readonly metrics: ApiMetrics;
   readonly rooms: Rooms;
   readonly readiness: () => Promise<Readiness>;

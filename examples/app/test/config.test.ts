@@ -42,6 +42,12 @@ test("every mistake is reported, not just the first", () => {
   }
 });
 
+test("a worker takes jobs from every queue, or from those that it is told", () => {
+  assert.deepEqual(loadConfig(good, "worker").queues, ["jobs", "reports"]);
+  assert.deepEqual(loadConfig({ ...good, QUEUES: "reports,reports" }, "worker").queues, ["reports"]);
+  assert.deepEqual(problems({ ...good, QUEUES: "jobs,mail" }, "worker"), ["QUEUES names mail: there are jobs, reports"]);
+});
+
 test("an empty variable counts as not set", () => {
   assert.deepEqual(problems({ ...good, DB_HOST: "" }), ["DB_HOST is not set"]);
   assert.equal(loadConfig({ ...good, REDIS_PASSWORD: "" }, "api").redis.password, undefined);

@@ -4,6 +4,7 @@ import type { FastifyInstance } from "fastify";
 
 import type { Work } from "../jobs.js";
 import { within } from "../process.js";
+import { QUEUE_NAMES, type QueueName } from "../queue-names.js";
 import type { ApiParts } from "../server.js";
 
 const ENQUEUE_TIMEOUT_MS = 2000;
@@ -13,6 +14,7 @@ const jobSchema = {
   type: "object",
   additionalProperties: false,
   properties: {
+    queue: { enum: QUEUE_NAMES },
     kind: { enum: ["sleep", "cpu"] },
     ms: { type: "integer", minimum: 0, maximum: 60_000 },
     payload: {},
@@ -29,8 +31,8 @@ class Unavailable extends Error {
   }
 }
 
-export function registerJobs(app: FastifyInstance, { jobs, queue, metrics }: ApiParts): void {
-  app.post<{ Body: Partial<Work> }>(
+export function registerJobs(app: FastifyInstance, { jobs, queues, metrics }: ApiParts): void {
+  app.post<{ Body: Partial<Work> & { queue?: QueueName } }>(
     "/jobs",
     {
       schema: { body: jobSchema },
@@ -41,10 +43,10 @@ export function registerJobs(app: FastifyInstance, { jobs, queue, metrics }: Api
     },
     async (request, reply) => {
       const id = randomUUID();
-      const { kind = "sleep", ms = 20, payload = null } = request.body;
+      const { queue = "jobs", kind = "sleep", ms = 20, payload = null } = request.body;
       await reach("the database", jobs.insert(id, { kind, ms, payload }));
       try {
-        await within(queue.add("work", {}, { jobId: id }), ENQUEUE_TIMEOUT_MS, "queueing");
+        await within(queues[queue].add("work", {}, { jobId: id }), ENQUEUE_TIMEOUT_MS, "queueing");
       } catch (error) {
         await jobs.fail(id, "could not be queued").catch(() => undefined);
         throw new Unavailable("the queue", error);
