@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     )
     from pxl_components.pod_security_groups import GuardedPods, PodSecurityGroups, PodSecurityGroupsArgs
     from pxl_components.postgres import EphemeralPostgres, ExternalPostgres, Postgres, PostgresArgs
+    from pxl_components.queue_metrics import QueueMetrics, QueueMetricsArgs
     from pxl_components.redis import EphemeralRedis, ExternalRedis, Redis, RedisArgs
     from pxl_components.registry import ClusterRegistry, ContainerRegistry, ContainerRegistryArgs
+    from pxl_components.scaling import Autoscaling, QueueScaling
     from pxl_components.secret_store import KeepIn
     from pxl_components.secrets import (
         AppSecrets,
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     )
     from pxl_components.tls_proxy import TlsProxy
     from pxl_components.worker import Worker, WorkerArgs
-    from pxl_components.workload import Autoscaling, Probes, Resources
+    from pxl_components.workload import Probes, Resources
 
 __all__ = [
     "AdminStore",
@@ -93,6 +95,9 @@ __all__ = [
     "Postgres",
     "PostgresArgs",
     "Probes",
+    "QueueMetrics",
+    "QueueMetricsArgs",
+    "QueueScaling",
     "Redis",
     "RedisArgs",
     "RedisConnection",
@@ -114,7 +119,7 @@ _MODULES = {
     "AppImageArgs": "app_image",
     "AppSecrets": "secrets",
     "AppSecretsArgs": "secrets",
-    "Autoscaling": "workload",
+    "Autoscaling": "scaling",
     "Backups": "backups",
     "BackupsArgs": "backups",
     "Certificate": "front_door",
@@ -153,6 +158,9 @@ _MODULES = {
     "Postgres": "postgres",
     "PostgresArgs": "postgres",
     "Probes": "workload",
+    "QueueMetrics": "queue_metrics",
+    "QueueMetricsArgs": "queue_metrics",
+    "QueueScaling": "scaling",
     "Redis": "redis",
     "RedisArgs": "redis",
     "RedisConnection": "environment",

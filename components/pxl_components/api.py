@@ -18,8 +18,9 @@ from pxl_components.front_door import FrontDoor, FrontDoorSpec, ingress
 from pxl_components.labels import Identity
 from pxl_components.links import Links, Pods, declare
 from pxl_components.pods import Container
+from pxl_components.scaling import Autoscaling, Scale
 from pxl_components.validation import Arguments
-from pxl_components.workload import Autoscaling, Probes, ProbeSpec, Resources, Scale
+from pxl_components.workload import Probes, ProbeSpec, Resources
 
 _STICKY_SECONDS = 10800
 
@@ -60,6 +61,8 @@ class ApiArgs(TypedDict):
     """How long a rollout may make no progress before it has failed, 30-3600; default 300."""
     resources: NotRequired[Resources]
     """What a pod may use; default 100m CPU and 256Mi of memory."""
+    priority_class: NotRequired[str]
+    """Name of an existing PriorityClass: whose pods go first when nodes are full; default: the cluster's."""
     cluster_workers: NotRequired[int]
     """Processes in the framework's cluster mode, 1-64; default: single process. 1 makes SIGTERM drain."""
     connects_to: NotRequired[list[Input[Endpoint]]]

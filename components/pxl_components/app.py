@@ -39,6 +39,7 @@ class AppSpec:
     working_dir: str
     empty_env_file: bool
     links: Links
+    priority_class: str | None = None
 
     @staticmethod
     def read(args: Arguments, identity: Identity, command: Sequence[str], links: Links) -> "AppSpec":
@@ -50,18 +51,48 @@ class AppSpec:
             command: Default command.
             links: The links that the component has read.
         """
+        return AppSpec.of(
+            args,
+            identity,
+            environment=EnvironmentSpec.read(args),
+            command=args.command("command", command),
+            resources=ResourceSpec.read(args, cpu="100m", memory="256Mi"),
+            links=links,
+        )
+
+    @staticmethod
+    def of(
+        args: Arguments,
+        identity: Identity,
+        *,
+        environment: EnvironmentSpec,
+        command: list[str],
+        resources: ResourceSpec,
+        links: Links,
+    ) -> "AppSpec":
+        """Reads only what every pod has, for one whose environment, command and resources are not the app's.
+
+        Args:
+            args: The component's args.
+            identity: Whose pods they are.
+            environment: What the process finds in its environment.
+            command: What it runs.
+            resources: What it may use.
+            links: The links that the component has read.
+        """
         return AppSpec(
             identity=identity,
             namespace=args.text_input("namespace"),
             image=args.image(),
-            environment=EnvironmentSpec.read(args),
-            command=args.command("command", command),
-            resources=ResourceSpec.read(args, cpu="100m", memory="256Mi"),
+            environment=environment,
+            command=command,
+            resources=resources,
             user=args.integer("run_as_user", 10001, 1, _HIGHEST_USER),
             pull_secrets=_pull_secrets(args),
             working_dir=args.path_text("working_dir", "/app"),
             empty_env_file=args.boolean("empty_env_file"),
             links=links,
+            priority_class=_priority_class(args),
         )
 
     def process(
@@ -71,10 +102,11 @@ class AppSpec:
         drain: Drain | None = None,
         workers: int | None = None,
         jobs: int | None = None,
+        queues: Sequence[str] = (),
     ) -> Process:
         """What one kind of process is told; see ``Process``."""
         graceful = None if drain is None else drain.graceful_milliseconds
-        return Process(str(self.image.digest), port, graceful, workers, jobs)
+        return Process(str(self.image.digest), port, graceful, workers, jobs, tuple(queues))
 
 
 def _pull_secrets(args: Arguments) -> list[str]:
@@ -84,6 +116,11 @@ def _pull_secrets(args: Arguments) -> list[str]:
             remedy = "name a Secret of type kubernetes.io/dockerconfigjson: lower-case letters, digits, - and ."
             raise args.error(f"pull_secrets[{number}]", name, "is not the name of a Secret", remedy)
     return names
+
+
+def _priority_class(args: Arguments) -> str | None:
+    form = "the name of a PriorityClass (lower-case letters, digits, - and .)"
+    return args.text("priority_class", "", _OBJECT_NAME, form) or None
 
 
 def read_drain(args: Arguments, *, receives_traffic: bool) -> Drain:

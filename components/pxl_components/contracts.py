@@ -49,6 +49,8 @@ COMMON: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "clusterEnabled": ("PXL_CLUSTER_ENABLED",),
         "clusterWorkers": ("PXL_CLUSTER_WORKERS",),
         "queueConcurrency": ("QUEUE_CONCURRENCY",),
+        # Not PXL_QUEUE_QUEUES: the framework would take the queues from there without the jobs that its code declares.
+        "queues": ("QUEUES",),
         "dbPool": ("DB_POOL_SIZE",),
         "dbSslMode": ("PGSSLMODE",),
         "dbOptions": ("PGOPTIONS",),

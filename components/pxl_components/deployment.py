@@ -7,15 +7,14 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import Input
 from pulumi_kubernetes.apps.v1 import DeploymentSpecArgsDict
-from pulumi_kubernetes.autoscaling.v2 import MetricSpecArgsDict
 
 from pxl_components.app import AppSpec, pod_notes
 from pxl_components.labels import Identity
+from pxl_components.links import Pods
 from pxl_components.pods import Container, pod_spec, scanner_notes, spread
+from pxl_components.scaling import Scale, autoscaler
 from pxl_components.validation import Arguments
-from pxl_components.workload import Scale
 
-_SCALE_DOWN_STABILISATION_SECONDS = 300
 _HISTORY = 5
 # An autoscaler that was switched off, or whoever scaled by hand, still owns the number: taking it back is no conflict.
 _FIXED_REPLICAS = {"pulumi.com/patchForce": "true"}
@@ -82,7 +81,7 @@ def deploy(
         ),
     )
     if scale.replicas is None:
-        _autoscaler(parent, name, spec, deployment, scale)
+        autoscaler(parent, name, Pods(spec.identity, spec.namespace), deployment, scale)
     # A budget for a single pod would let no node be drained, ever.
     if scale.min_replicas > 1:
         _budget(parent, name, spec)
@@ -128,6 +127,8 @@ def _deployment(
 ) -> DeploymentSpecArgsDict:
     pod = pod_spec(container, account)
     pod["topology_spread_constraints"] = spread(spec.identity.selector)
+    if spec.priority_class is not None:
+        pod["priority_class_name"] = spec.priority_class
     deployment: DeploymentSpecArgsDict = {
         "selector": {"match_labels": spec.identity.selector},
         "strategy": {"type": "RollingUpdate", "rolling_update": {"max_unavailable": 0, "max_surge": 1}},
@@ -142,42 +143,6 @@ def _deployment(
     if scale.replicas is not None:
         deployment["replicas"] = scale.replicas
     return deployment
-
-
-def _autoscaler(
-    parent: pulumi.Resource,
-    name: str,
-    spec: AppSpec,
-    deployment: kubernetes.apps.v1.Deployment,
-    scale: Scale,
-) -> None:
-    kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
-        f"{name}-autoscaler",
-        metadata=spec.identity.metadata(spec.namespace),
-        spec={
-            "scale_target_ref": {
-                "api_version": "apps/v1",
-                "kind": "Deployment",
-                "name": deployment.metadata.apply(lambda metadata: str(metadata.name)),
-            },
-            "min_replicas": scale.min_replicas,
-            "max_replicas": scale.max_replicas,
-            "metrics": [
-                _metric("cpu", scale.cpu_percent),
-                *([] if scale.memory_percent is None else [_metric("memory", scale.memory_percent)]),
-            ],
-            "behavior": {"scale_down": {"stabilization_window_seconds": _SCALE_DOWN_STABILISATION_SECONDS}},
-        },
-        opts=pulumi.ResourceOptions(parent=parent),
-    )
-
-
-def _metric(resource: str, percent: int) -> MetricSpecArgsDict:
-    target: MetricSpecArgsDict = {
-        "type": "Resource",
-        "resource": {"name": resource, "target": {"type": "Utilization", "average_utilization": percent}},
-    }
-    return target
 
 
 def _budget(parent: pulumi.Resource, name: str, spec: AppSpec) -> None:

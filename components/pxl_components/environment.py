@@ -90,6 +90,7 @@ class Process:
         graceful_milliseconds: How long it may take to close; None for a process that ends by itself.
         cluster_workers: Processes in the framework's cluster mode; None for a single process.
         queue_concurrency: Jobs at a time; None leaves it to the app.
+        queues: Names of the queues to take jobs from; none leaves it to the app.
         keep_alive_milliseconds: How long it keeps a silent connection; None leaves it to the app.
         database_options: What each session with the database begins with, as ``PGOPTIONS`` has it; None for nothing.
     """
@@ -99,6 +100,7 @@ class Process:
     graceful_milliseconds: int | None = None
     cluster_workers: int | None = None
     queue_concurrency: int | None = None
+    queues: tuple[str, ...] = ()
     keep_alive_milliseconds: int | None = None
     database_options: str | None = None
 
@@ -130,7 +132,15 @@ class EnvironmentSpec:
         Raises:
             ArgumentError: malformed names, a concept that does not exist, one variable with two values.
         """
-        given = args.group_or_empty("environment", AppEnvironment)
+        return EnvironmentSpec.of(args.group_or_empty("environment", AppEnvironment))
+
+    @staticmethod
+    def of(given: Arguments) -> "EnvironmentSpec":
+        """Reads an ``AppEnvironment``.
+
+        Raises:
+            ArgumentError: as ``read``.
+        """
         kind = given.choice("contract", EnvironmentContract.BOTH)
         plain, concealed = _shared(given)
         ca_config_map = _database(given, plain, concealed)
@@ -202,6 +212,8 @@ def _told(process: Process) -> dict[str, str]:
         told |= {"clusterEnabled": "true", "clusterWorkers": process.cluster_workers}
     if process.queue_concurrency is not None:
         told["queueConcurrency"] = process.queue_concurrency
+    if process.queues:
+        told["queues"] = ",".join(process.queues)
     if process.keep_alive_milliseconds is not None:
         told["keepAliveTimeout"] = process.keep_alive_milliseconds
     if process.database_options is not None:

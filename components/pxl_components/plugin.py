@@ -18,6 +18,7 @@ from pxl_components.migrations import Migrations
 from pxl_components.network import IsolatedNamespace
 from pxl_components.pod_security_groups import PodSecurityGroups
 from pxl_components.postgres import Postgres
+from pxl_components.queue_metrics import QueueMetrics
 from pxl_components.redis import Redis
 from pxl_components.registry import ContainerRegistry
 from pxl_components.secrets import AppSecrets
@@ -37,6 +38,7 @@ COMPONENTS: list[type[pulumi.ComponentResource]] = [
     Migrations,
     PodSecurityGroups,
     Postgres,
+    QueueMetrics,
     Redis,
     Worker,
 ]

@@ -14,16 +14,9 @@ from pxl_components.environment import AppEnvironment
 from pxl_components.labels import Identity
 from pxl_components.links import Links, Pods, declare
 from pxl_components.pods import Container
+from pxl_components.scaling import Autoscaling, QueueScaling, Scale, read_queues
 from pxl_components.validation import Arguments
-from pxl_components.workload import (
-    NO_PROBES,
-    Autoscaling,
-    ContainerProbes,
-    Probes,
-    ProbeSpec,
-    Resources,
-    Scale,
-)
+from pxl_components.workload import NO_PROBES, ContainerProbes, Probes, ProbeSpec, Resources
 
 
 class WorkerArgs(TypedDict):
@@ -37,6 +30,8 @@ class WorkerArgs(TypedDict):
     """What the process finds in its environment."""
     command: NotRequired[list[str]]
     """What to run; default ``["node", "dist/queue-worker.js"]``."""
+    queues: NotRequired[list[str]]
+    """Names of the BullMQ queues that it takes jobs from, told to the app as ``QUEUES``; default: the app's own."""
     concurrency: NotRequired[int]
     """Jobs that one process works on at a time, 1-1000; default: the app's own."""
     port: NotRequired[int]
@@ -44,9 +39,11 @@ class WorkerArgs(TypedDict):
     probes: NotRequired[Probes]
     """How its health is asked for; only with ``port``."""
     replicas: NotRequired[int]
-    """Number of pods, 1-1000; default 2. Not together with ``autoscaling``."""
+    """Number of pods, 1-1000; default 2. Not together with ``autoscaling`` or ``queue_scaling``."""
     autoscaling: NotRequired[Autoscaling]
-    """Lets an autoscaler own the number of pods."""
+    """Lets an autoscaler own the number of pods, which looks at CPU and memory."""
+    queue_scaling: NotRequired[QueueScaling]
+    """Lets KEDA own the number of pods, which looks at the queues; needs ``concurrency``."""
     drain_seconds: NotRequired[int]
     """How long a pod that is told to go may take to finish its jobs, 5-3600; default 30."""
     min_ready_seconds: NotRequired[int]
@@ -55,6 +52,8 @@ class WorkerArgs(TypedDict):
     """How long a rollout may make no progress before it has failed, 30-3600; default 300."""
     resources: NotRequired[Resources]
     """What a pod may use; default 100m CPU and 256Mi of memory."""
+    priority_class: NotRequired[str]
+    """Name of an existing PriorityClass: whose pods go first when nodes are full; default: the cluster's."""
     cluster_workers: NotRequired[int]
     """Processes in the framework's cluster mode, 1-64; default: single process. 1 makes SIGTERM drain."""
     connects_to: NotRequired[list[Input[Endpoint]]]
@@ -110,6 +109,7 @@ class _Spec:
     drain: Drain
     cluster_workers: int | None
     concurrency: int | None
+    queues: tuple[str, ...]
 
     @staticmethod
     def read(name: str, args: WorkerArgs) -> "_Spec":
@@ -118,19 +118,27 @@ class _Spec:
         port = given.optional_integer("port", 1024, 65535)
         if port is None and given.has("probes"):
             raise given.error("probes", None, "have no port to ask", "give port, or remove probes")
+        concurrency = given.optional_integer("concurrency", 1, 1000)
+        processes = given.optional_integer("cluster_workers", 1, 64)
+        at_once = None if concurrency is None else concurrency * (processes or 1)
         return _Spec(
             app=AppSpec.read(given, identity, ("node", "dist/queue-worker.js"), Links.read(given)),
             port=port,
             probes=NO_PROBES if port is None else ProbeSpec.read(given, port, None).probes(),
-            scale=Scale.read(given),
+            scale=Scale.read_with_queues(given, jobs_at_once=at_once),
             rollout=Rollout.read(given, min_ready_seconds=5),
             drain=read_drain(given, receives_traffic=False),
-            cluster_workers=given.optional_integer("cluster_workers", 1, 64),
-            concurrency=given.optional_integer("concurrency", 1, 1000),
+            cluster_workers=processes,
+            concurrency=concurrency,
+            queues=read_queues(given) if given.has("queues") else (),
         )
 
     def container(self, parent: pulumi.Resource, name: str) -> Container:
         process = self.app.process(
-            port=self.port, drain=self.drain, workers=self.cluster_workers, jobs=self.concurrency
+            port=self.port,
+            drain=self.drain,
+            workers=self.cluster_workers,
+            jobs=self.concurrency,
+            queues=self.queues,
         )
         return app_container(parent, name, self.app, process, probes=self.probes, drain=self.drain)

@@ -1,4 +1,4 @@
-"""What API, worker, jobs and stores share: resources, probes, scale."""
+"""What API, worker, jobs and stores share: resources and probes."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, NotRequired, TypedDict
@@ -45,19 +45,6 @@ class Probes(TypedDict):
     """Failed checks in a row before it counts, 1-60; default 3."""
     startup_seconds: NotRequired[int]
     """How long the start may take, 5-3600; default 60."""
-
-
-class Autoscaling(TypedDict):
-    """A horizontal autoscaler instead of a fixed number of replicas. The cluster needs a metrics server."""
-
-    min_replicas: NotRequired[int]
-    """Never fewer, 1-1000; default 2."""
-    max_replicas: int
-    """Never more, 1-1000, at least ``min_replicas``."""
-    cpu_percent: NotRequired[int]
-    """Mean CPU in percent of the request to aim for, 1-100; default 70."""
-    memory_percent: NotRequired[int]
-    """Mean memory in percent of the request to aim for, 1-100; default none: Node's heap does not shrink with load."""
 
 
 class ContainerProbes(NamedTuple):
@@ -186,38 +173,6 @@ class ProbeSpec:
         else:
             probe["http_get"] = {"path": path, "port": self.port}
         return probe
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How many pods: a fixed number, or an autoscaler's bounds."""
-
-    replicas: int | None
-    """None where the autoscaler owns the number."""
-    min_replicas: int
-    max_replicas: int
-    cpu_percent: int
-    memory_percent: int | None
-
-    @staticmethod
-    def read(args: Arguments) -> "Scale":
-        """Reads ``replicas`` or ``autoscaling``.
-
-        Raises:
-            ArgumentError: both, or bounds that cross.
-        """
-        auto = args.group("autoscaling", Autoscaling)
-        if auto is None:
-            replicas = args.integer("replicas", 2, 1, 1000)
-            return Scale(replicas, replicas, replicas, 0, None)
-        if args.has("replicas"):
-            remedy = "remove it, or remove autoscaling: a fixed number would undo the autoscaler's at every update"
-            raise args.error("replicas", args.values["replicas"], "contradicts autoscaling", remedy)
-        low, high = auto.integer("min_replicas", 2, 1, 1000), auto.integer("max_replicas", 2, 1, 1000)
-        if low > high:
-            raise auto.error("max_replicas", high, f"is below min_replicas ({low})", "raise it, or lower the minimum")
-        cpu, memory = auto.integer("cpu_percent", 70, 1, 100), auto.optional_integer("memory_percent", 1, 100)
-        return Scale(None, low, high, cpu, memory)
 
 
 def read_quantity(args: Arguments, key: str, default: str) -> str:

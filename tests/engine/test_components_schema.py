@@ -31,6 +31,7 @@ COMPONENTS = {
         {"namespace"},
         {"connection", "database", "endpoint", "host", "maxConnections", "port", "secretName", "username"},
     ),
+    "QueueMetrics": ({"image", "namespace", "queues", "redis"}, {"deploymentName", "endpoint", "podLabels", "url"}),
     "Redis": ({"namespace"}, {"connection", "endpoint", "host", "port", "secretName"}),
     "Worker": ({"image", "namespace"}, {"deploymentName", "podLabels"}),
 }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pulumi_recording import IMAGE, Recording
+from pulumi_recording import AUTO_NAME_SUFFIX, IMAGE, Recording
 from pxl_components import Worker
 
 ARGS = {"namespace": "apps", "image": IMAGE}
@@ -63,3 +63,86 @@ def test_its_images_are_pulled_with_the_secrets_that_are_named(deployed: Deploye
 def test_a_pull_secret_that_is_no_name_is_refused(deployed: Deployed):
     with pytest.raises(ValueError, match=r"pull_secrets\[0\].*dockerconfigjson"):
         deployed(Worker, {**ARGS, "pull_secrets": ["user:password"]})
+
+
+SCALING = {"max_replicas": 8, "queues": ["jobs", "mail.out"], "metrics_url": "http://metrics.apps.svc:9465/"}
+
+
+def scaled(deployed: Deployed, **more: Any) -> dict[str, Any]:
+    args = {**ARGS, "concurrency": 5, "queue_scaling": {**SCALING, **more}}
+    return deployed(Worker, args).one("ScaledObject").spec
+
+
+def test_it_scales_on_all_that_there_is_to_do_in_its_queues(deployed: Deployed):
+    spec = scaled(deployed)
+    terms = spec["advanced"]["scalingModifiers"]["formula"].split(" + ")
+    asked = {trigger["name"]: trigger["metadata"] for trigger in spec["triggers"]}
+    assert sorted(terms) == sorted(asked), "the sum of every trigger: by themselves the highest would count"
+    wanted = {
+        f'bullmq_job_count{{queue="{queue}",state="{state}"}}'
+        for queue in ("jobs", "mail.out")
+        for state in ("waiting", "prioritized", "active")
+    }
+    assert {one["valueLocation"] for one in asked.values()} == wanted, "delayed and paused jobs are not to be done now"
+    assert {one["url"] for one in asked.values()} == {"http://metrics.apps.svc:9465/metrics"}
+
+
+@pytest.mark.parametrize(
+    ("more", "processes", "jobs"),
+    [({}, 1, 150), ({"target_seconds": 60}, 1, 300), ({"job_milliseconds": 10}, 2, 30_000),
+     ({"target_seconds": 1, "job_milliseconds": 60_000}, 1, 1)],
+)  # fmt: skip
+def test_a_pod_gets_as_many_jobs_as_it_can_do_in_time(
+    deployed: Deployed, more: dict[str, int], processes: int, jobs: int
+):
+    args = {**ARGS, "concurrency": 5, "cluster_workers": processes, "queue_scaling": {**SCALING, **more}}
+    modifiers = deployed(Worker, args).one("ScaledObject").spec["advanced"]["scalingModifiers"]
+    assert (modifiers["target"], modifiers["metricType"]) == (str(jobs), "AverageValue")
+
+
+def test_workers_are_never_scaled_to_none(deployed: Deployed):
+    spec = scaled(deployed)
+    assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (2, 8)
+    assert spec["fallback"]["behavior"] == "currentReplicasIfHigher", "what cannot be measured takes no pod away"
+    assert "idleReplicaCount" not in spec
+    refused = {**ARGS, "concurrency": 5, "queue_scaling": {**SCALING, "min_replicas": 0}}
+    with pytest.raises(ValueError, match="min_replicas = 0"):
+        deployed(Worker, refused)
+
+
+def test_keda_owns_the_number_of_pods(deployed: Deployed):
+    recording = deployed(Worker, {**ARGS, "concurrency": 5, "queue_scaling": SCALING})
+    deployment = recording.one("Deployment")
+    assert "replicas" not in deployment.spec and "spec.replicas" in deployment.ignore_changes
+    assert recording.of("HorizontalPodAutoscaler") == [], "two would undo each other's changes"
+    assert recording.one("ScaledObject").spec["scaleTargetRef"]["name"] == deployment.name + AUTO_NAME_SUFFIX
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"replicas": 3}, ["replicas = 3 contradicts queue_scaling"]),
+        ({"autoscaling": {"max_replicas": 3}}, ["queue_scaling contradicts autoscaling"]),
+        ({"concurrency": None}, ["concurrency is missing, but queue_scaling is given"]),
+        ({"queue_scaling": {**SCALING, "queues": []}}, ["queue_scaling.queues is empty"]),
+        ({"queue_scaling": {**SCALING, "queues": ['a"}']}}, ["queue_scaling.queues[0]", "is not the name of a queue"]),
+        ({"queue_scaling": {**SCALING, "queues": ["a", "a"]}}, ["queue_scaling.queues[1]", "is named twice"]),
+        ({"queue_scaling": {**SCALING, "min_replicas": 9}}, ["max_replicas = 8 is below min_replicas (9)"]),
+        ({"queues": ["a,b"]}, ["queues[0]", "is not the name of a queue"]),
+        ({"priority_class": "High!"}, ["priority_class", "is not the name of a PriorityClass"]),
+    ],
+)
+def test_a_scaling_that_could_not_work_is_refused(refuses: Any, change: Any, words: list[str]):
+    args = {**ARGS, "concurrency": 5, "queue_scaling": SCALING, **change}
+    refuses(Worker, {key: value for key, value in args.items() if value is not None}, *words)
+
+
+def test_its_queues_are_told_to_the_app(deployed: Deployed):
+    assert deployed(Worker, {**ARGS, "queues": ["jobs", "mail"]}).one("Deployment").env["QUEUES"] == "jobs,mail"
+    assert "QUEUES" not in deployed(Worker, ARGS).one("Deployment").env, "the app's own stand"
+
+
+def test_its_priority_is_that_of_its_class(deployed: Deployed):
+    pod = deployed(Worker, {**ARGS, "priority_class": "business-critical"}).one("Deployment").spec["template"]["spec"]
+    assert pod["priorityClassName"] == "business-critical"
+    assert "priorityClassName" not in deployed(Worker, ARGS).one("Deployment").spec["template"]["spec"]
