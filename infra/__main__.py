@@ -2,7 +2,17 @@
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pxl_components import Api, AppSecrets, ContainerRegistry, IsolatedNamespace, Migrations, Postgres, Redis, Worker
+from pxl_components import (
+    Api,
+    AppSecrets,
+    ContainerRegistry,
+    IsolatedNamespace,
+    Migrations,
+    Postgres,
+    QueueMetrics,
+    Redis,
+    Worker,
+)
 
 from infra import arguments, ownership
 from infra.guards import WrongTargetError
@@ -57,10 +67,15 @@ if settings.release is not None:
     served = workloads.api(managed.front_door())
     api = Api("api", served, released)
     links.add("api", api.pod_labels, served, api.endpoint["port"])
-    if settings.worker.enabled:
-        worker = Worker("worker", workloads.worker(), released)
-        links.add("worker", worker.pod_labels, workloads.worker())
-        pulumi.export("worker", worker.deployment_name)
+    metrics: QueueMetrics | None = None
+    if settings.measured_queues:
+        told = workloads.queue_metrics()
+        metrics = QueueMetrics("queue-metrics", told, released)
+        links.add("queue-metrics", metrics.pod_labels, told, metrics.endpoint["port"])
+    for name, group in settings.worker_groups.items():
+        worker = Worker(name, workloads.worker(group, metrics), released)
+        links.add(name, worker.pod_labels, workloads.worker(group, metrics))
+        pulumi.export(name, worker.deployment_name)
     pulumi.export("api", api.deployment_name)
     pulumi.export("url", api.url)
     pulumi.export("digest", settings.release.digest)

@@ -25,6 +25,9 @@ from pxl_components import (
     Postgres,
     PostgresArgs,
     Probes,
+    QueueMetrics,
+    QueueMetricsArgs,
+    QueueScaling,
     Redis,
     RedisArgs,
     Resources,
@@ -37,9 +40,10 @@ from infra.repositories import repository
 from infra.settings import Settings, default_namespace
 from infra.settings.app_secrets import DATABASE_PASSWORD, JWT_SECRET, REDIS_PASSWORD, key_of, values_of
 from infra.settings.aws import FrontDoor as FrontDoorKind
-from infra.settings.model import Delivery, Release, Replicas
-from infra.settings.model import Resources as ResourceSettings
+from infra.settings.model import Delivery, Release
 from infra.settings.stores import StoreKind
+from infra.settings.workloads import AutoscalingEngine, Replicas, Worker
+from infra.settings.workloads import Resources as ResourceSettings
 
 _GENERATED_LENGTH = 48
 _KEYS = (DATABASE_PASSWORD, REDIS_PASSWORD, JWT_SECRET)
@@ -273,6 +277,8 @@ class Workloads:
             args["replicas"] = api.replicas.min
         else:
             args["autoscaling"] = _autoscaling(api.replicas)
+        if api.priority_class is not None:
+            args["priority_class"] = api.priority_class
         if front_door is not None:
             args["front_door"] = front_door
         if app.port is not None:
@@ -284,9 +290,32 @@ class Workloads:
             args["external_traffic_policy"] = ExternalTrafficPolicy(api.external_traffic_policy.value)
         return args
 
-    def worker(self) -> WorkerArgs:
-        """The BullMQ worker pods."""
-        worker, app = self._settings.worker, self._settings.app
+    def queue_metrics(self) -> QueueMetricsArgs:
+        """The pod that tells how much waits."""
+        wanted, scaling = self._settings.queues, self._settings.autoscaling
+        callers = dict.fromkeys(wanted.metrics_namespaces)
+        if scaling.engine is AutoscalingEngine.KEDA:
+            callers[scaling.keda_namespace] = None
+        return {
+            "namespace": self._namespace,
+            "image": self._image,
+            "pull_secrets": self._settings.image.pull_secrets,
+            "redis": self._redis.connection,
+            "queues": self._settings.measured_queues,
+            "prefix": wanted.prefix,
+            "connects_to": [self._redis.endpoint],
+            "ingress_from": [{"name": f"{name[:58]}-pods", "namespace": name} for name in callers],
+            "labels": self._labels,
+        }
+
+    def worker(self, worker: Worker, metrics: QueueMetrics | None) -> WorkerArgs:
+        """One kind of BullMQ worker pods.
+
+        Args:
+            worker: Its settings.
+            metrics: What tells about its queues, if something does.
+        """
+        app = self._settings.app
         args: WorkerArgs = {
             "namespace": self._namespace,
             "image": self._image,
@@ -303,10 +332,16 @@ class Workloads:
             "empty_env_file": app.empty_env_file,
             "labels": self._labels,
         }
+        if worker.queues:
+            args["queues"] = worker.queues
         if worker.replicas.min == worker.replicas.max:
             args["replicas"] = worker.replicas.min
+        elif self._settings.autoscaling.engine is AutoscalingEngine.KEDA and metrics is not None:
+            args["queue_scaling"] = _queue_scaling(worker, metrics)
         else:
             args["autoscaling"] = _autoscaling(worker.replicas)
+        if worker.priority_class is not None:
+            args["priority_class"] = worker.priority_class
         if app.cluster_workers is not None:
             args["cluster_workers"] = app.cluster_workers
         return args
@@ -378,3 +413,14 @@ def _autoscaling(replicas: Replicas) -> Autoscaling:
     if replicas.memory_percent is not None:
         bounds["memory_percent"] = replicas.memory_percent
     return bounds
+
+
+def _queue_scaling(worker: Worker, metrics: QueueMetrics) -> QueueScaling:
+    return {
+        "min_replicas": worker.replicas.min,
+        "max_replicas": worker.replicas.max,
+        "queues": worker.queues,
+        "metrics_url": metrics.url,
+        "target_seconds": worker.target_seconds,
+        "job_milliseconds": worker.job_milliseconds,
+    }

@@ -38,6 +38,7 @@ _ROLE = "app.kubernetes.io/component"
 # Who has a link to what: the NetworkPolicies open the same ways, and docs/access.md shows both side by side.
 _POSTGRES_CLIENTS = ("api", "database-user", "migrations", "worker")
 _REDIS_CLIENTS = ("api", "migrations", "worker")
+_QUEUE_METRICS = "metrics"
 
 
 class _Place(TypedDict):
@@ -96,6 +97,13 @@ class Managed:
             "tags": self._tags,
         }
 
+    def _guarded_roles(self) -> tuple[str, ...]:
+        """The roles of all pods that have a link to a store."""
+        return (*_POSTGRES_CLIENTS, *self._watchers())
+
+    def _watchers(self) -> tuple[str, ...]:
+        return (_QUEUE_METRICS,) if self._settings.measured_queues else ()
+
     def keep_in(self) -> KeepIn | None:
         """Secrets Manager, where the operator reads what the stack draws."""
         if self._key is None:
@@ -121,7 +129,7 @@ class Managed:
             {
                 "namespace": namespace,
                 "vpc_id": self._landing.vpc_id,
-                "pods": [{"name": role, "pod_labels": {_ROLE: role}} for role in _POSTGRES_CLIENTS],
+                "pods": [{"name": role, "pod_labels": {_ROLE: role}} for role in self._guarded_roles()],
                 "shared_group_ids": [self._landing.node_security_group_id],
                 "tags": self._tags,
                 "labels": labels(self._settings, self._stack),
@@ -190,7 +198,7 @@ class Managed:
 
     def redis(self, secrets: AppSecrets) -> ManagedRedis | None:
         """The replication group of ElastiCache."""
-        wanted, place = self._settings.redis, self._place(_REDIS_CLIENTS)
+        wanted, place = self._settings.redis, self._place((*_REDIS_CLIENTS, *self._watchers()))
         if wanted.kind is not StoreKind.MANAGED or place is None:
             return None
         args: ManagedRedis = {

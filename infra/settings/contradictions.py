@@ -13,11 +13,11 @@ from infra.settings.model import (
     Contract,
     Delivery,
     EnvironmentName,
-    ExternalTrafficPolicy,
     RegistryKind,
     Settings,
 )
 from infra.settings.stores import StoreKind
+from infra.settings.workloads import AutoscalingEngine, ExternalTrafficPolicy, Workload
 
 _FRAMEWORK_DRAIN_SECONDS = 30
 # Not MAX_TOKENS, and not what is said about a secret, such as TOKEN_TTL_SECONDS.
@@ -37,9 +37,21 @@ def find(settings: Settings, *, complete: bool) -> list[Contradiction]:
     return [found for rule in rules for found in rule(settings)]
 
 
+def _workloads(settings: Settings) -> Iterator[tuple[str, Workload]]:
+    """API and workers, each with the key that its settings stand under."""
+    yield "api", settings.api
+    for name, worker in settings.worker_groups.items():
+        yield _key_of(name), worker
+
+
+def _key_of(component: str) -> str:
+    """The key of a worker's settings: ``worker``, or ``workers.reports`` for the component ``worker-reports``."""
+    return component if component == "worker" else f"workers.{component.removeprefix('worker-')}"
+
+
 def _replicas(settings: Settings) -> Iterator[Contradiction]:
-    for name in ("api", "worker"):
-        replicas = getattr(settings, name).replicas
+    for name, workload in _workloads(settings):
+        replicas = workload.replicas
         if replicas.min > replicas.max:
             yield Contradiction(
                 (f"{name}.replicas.min", f"{name}.replicas.max"),
@@ -53,11 +65,18 @@ def _connections(settings: Settings) -> Iterator[Contradiction]:
     # Twice max while a rollout goes on: the old pods still drain, and keep their pools, while the new ones serve.
     processes = settings.app.cluster_workers or 1
     api = 2 * settings.api.replicas.max * processes * settings.api.pool_size
-    worker = 2 * settings.worker.replicas.max * processes * settings.worker.pool_size if settings.worker.enabled else 0
+    worker = sum(2 * one.replicas.max * processes * one.pool_size for one in settings.worker_groups.values())
     free = settings.postgres.max_connections - settings.postgres.reserved_connections
     if api + worker > free:
         yield Contradiction(
-            ("api.poolSize", "api.replicas", "worker.poolSize", "app.clusterWorkers", "postgres.maxConnections"),
+            (
+                "api.poolSize",
+                "api.replicas",
+                "worker.poolSize",
+                "workers",
+                "app.clusterWorkers",
+                "postgres.maxConnections",
+            ),
             settings.api.pool_size,
             f"during a rollout, when old pods still drain beside the new ones, they may open {api} (API) + {worker} "
             f"(worker) database connections, but only {free} are free (postgres.maxConnections "
@@ -238,14 +257,45 @@ def _reserved_env(settings: Settings) -> Iterator[Contradiction]:
 def _drain(settings: Settings) -> Iterator[Contradiction]:
     if settings.app.contract is not Contract.FRAMEWORK:
         return
-    for name in ("api", "worker"):
-        seconds = getattr(settings, name).drain_seconds
+    for name, workload in _workloads(settings):
+        seconds = workload.drain_seconds
         if seconds < _FRAMEWORK_DRAIN_SECONDS:
             yield Contradiction(
                 (f"{name}.drainSeconds", "app.contract"), seconds,
                 f"is less than the {_FRAMEWORK_DRAIN_SECONDS} s that the framework takes, and it reads no other limit",
                 f"set {name}.drainSeconds to {_FRAMEWORK_DRAIN_SECONDS} or more",
             )  # fmt: skip
+
+
+def _queues(settings: Settings) -> Iterator[Contradiction]:
+    keda = settings.autoscaling.engine is AutoscalingEngine.KEDA
+    taken: dict[str, str] = {}
+    for component, worker in settings.worker_groups.items():
+        key = _key_of(component)
+        scaled = worker.replicas.min < worker.replicas.max
+        if keda and scaled and not worker.queues:
+            yield Contradiction(
+                (f"{key}.queues", "autoscaling.engine"), None, "names no queue, but keda scales on what waits in them",
+                f"name those that it takes jobs from, such as pulumi config set --path 'pxl:{key}.queues[0]' jobs",
+            )  # fmt: skip
+        for queue in worker.queues:
+            if queue in taken:
+                yield Contradiction(
+                    (f"{key}.queues",), queue, f"is also a queue of {taken[queue]}, and both would be scaled for it",
+                    "give each queue to one group",
+                )  # fmt: skip
+            taken.setdefault(queue, key)
+    if settings.workers and settings.worker.enabled and not settings.worker.queues:
+        others = ", ".join(taken)
+        yield Contradiction(
+            ("worker.queues", "workers"), None, f"names no queue, so its pods would take jobs from {others}, too",
+            "name those that are left to it, or set worker.enabled to false",
+        )  # fmt: skip
+    if settings.queues.metrics and not settings.measured_queues:
+        yield Contradiction(
+            ("queues.metrics", "worker.queues"), True, "is set, but no worker names a queue to tell about",
+            "name them: pulumi config set --path 'pxl:worker.queues[0]' jobs",
+        )  # fmt: skip
 
 
 def _variables_twice(settings: Settings) -> Iterator[Contradiction]:
@@ -275,7 +325,7 @@ def _variables_twice(settings: Settings) -> Iterator[Contradiction]:
 
 RULES: tuple[Rule, ...] = (
     _replicas, _connections, *store_rules.RULES, *landing.RULES, _secrets, _app_secrets, _registry, _egress, _node_port,
-    *release_rules.RULES, _production, _seed, _reserved_env, _drain, _variables_twice,
+    *release_rules.RULES, _production, _seed, _reserved_env, _drain, _queues, _variables_twice,
 )  # fmt: skip
 
 

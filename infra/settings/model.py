@@ -5,9 +5,9 @@ table in ``infra/environments.py`` or must be set.
 """
 
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import Field, SecretStr
 
 from infra.settings.aws import Aws, Ingress
 from infra.settings.promotion import Promotion
@@ -19,14 +19,13 @@ from infra.settings.values import (
     Cidr,
     Command,
     Concept,
-    Cpu,
     Digest,
     DnsLabel,
     EnvName,
+    GroupName,
     HttpPath,
     Image,
     LabelValue,
-    Memory,
     Moment,
     NodePort,
     Port,
@@ -34,13 +33,9 @@ from infra.settings.values import (
     SecretVariable,
     Size,
 )
+from infra.settings.workloads import Api, Autoscaling, AutoscalingEngine, Queues, Worker, WorkerGroup
 
 SECRET_KEYS = ("databasePassword", "redisPassword", "jwtSecret", "appSecrets")
-
-
-def _replicas(value: Any) -> Any:
-    """``3`` means three, always."""
-    return {"min": value, "max": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class EnvironmentName(Enum):
@@ -72,13 +67,6 @@ class Delivery(Enum):
 
     DIRECT = "direct"
     EXTERNAL_SECRETS = "externalSecrets"
-
-
-class ExternalTrafficPolicy(Enum):
-    """What a node does with traffic that reaches its port from outside."""
-
-    CLUSTER = "Cluster"
-    LOCAL = "Local"
 
 
 class LogLevel(Enum):
@@ -155,56 +143,6 @@ class App(Section):
     cluster_workers: Annotated[int, Field(ge=1, le=32)] | None = Field(
         None, description="processes of Node cluster in a pod; 1 gives an app without signal handlers a graceful end"
     )
-
-
-class Replicas(Section):
-    """How many pods: a number, or bounds between which an autoscaler decides."""
-
-    min: int = Field(ge=1, le=200, description="pods at least")
-    max: int = Field(ge=1, le=200, description="pods at most; more than min switches autoscaling on")
-    cpu_percent: int = Field(70, ge=10, le=95, description="CPU use, in percent of the request, to scale on")
-    memory_percent: Annotated[int, Field(ge=10, le=95)] | None = Field(
-        None, description="memory use to scale on, too; only for an app whose memory falls again with its load"
-    )
-
-
-class Resources(Section):
-    """What one pod asks for. Memory is request and limit; CPU has no limit, because throttling breaks drains."""
-
-    cpu: Cpu = Field(description="cores or millicores")
-    memory: Memory = Field(description="request and limit")
-    ephemeral_storage: Size = Field("256Mi", description="request and limit")
-
-
-class Workload(Section):
-    """What API and worker share."""
-
-    replicas: Annotated[Replicas, BeforeValidator(_replicas)] = Field(description="pods, or bounds to scale between")
-    resources: Resources = Field(description="what one pod asks for")
-    drain_seconds: int = Field(ge=5, le=3600, description="time from the end of traffic to the last answer")
-    pool_size: int = Field(10, ge=1, le=500, description="database connections of one process at most")
-    progress_deadline_seconds: int = Field(300, ge=30, le=3600, description="a rollout that stands still fails then")
-
-
-class Api(Workload):
-    """The HTTP and WebSocket pods."""
-
-    command: Command = Field(["node", "dist/app.js"], description="what the container runs")
-    node_port: NodePort | None = Field(None, description="a port of every node that reaches the API")
-    external_traffic_policy: ExternalTrafficPolicy = Field(
-        ExternalTrafficPolicy.CLUSTER,
-        description="with nodePort: Cluster reaches any pod, from the node's address; Local keeps clients' addresses "
-        "and answers only on nodes with a pod",
-    )
-    sticky: bool = Field(False, description="one client keeps one pod, for in-memory WebSocket state")
-
-
-class Worker(Workload):
-    """The BullMQ worker pods."""
-
-    enabled: bool = Field(True, description="false when the API process runs the queues itself")
-    command: Command = Field(["node", "dist/queue-worker.js"], description="what the container runs")
-    concurrency: int = Field(5, ge=1, le=1000, description="jobs that one pod works on at once")
 
 
 class Migrations(Section):
@@ -302,6 +240,15 @@ class Settings(Section):
     app: App = Field(description="what the app expects from its surroundings")
     api: Api = Field(description="the HTTP and WebSocket pods")
     worker: Worker = Field(description="the BullMQ worker pods")
+    workers: dict[GroupName, WorkerGroup] = Field(
+        default_factory=dict, description="further worker pods by name, each with queues and resources of its own"
+    )
+    autoscaling: Autoscaling = Field(
+        default_factory=lambda: Autoscaling.model_validate({}), description="what scales the workers"
+    )
+    queues: Queues = Field(
+        default_factory=lambda: Queues.model_validate({}), description="what is told about BullMQ's queues"
+    )
     migrations: Migrations = Field(
         default_factory=lambda: Migrations.model_validate({}), description="the Job that gates a release"
     )
@@ -319,3 +266,16 @@ class Settings(Section):
     app_secrets: SecretStr | None = Field(
         None, min_length=2, description='secret: values of secrets.variables, a JSON object such as {"SMTP_TOKEN": "…"}'
     )
+
+    @property
+    def worker_groups(self) -> dict[str, Worker]:
+        """Every kind of worker pod by the name of its component, complete."""
+        groups = {f"worker-{name}": group.over(self.worker) for name, group in self.workers.items()}
+        return {**({"worker": self.worker} if self.worker.enabled else {}), **groups}
+
+    @property
+    def measured_queues(self) -> list[str]:
+        """The queues that something tells about, each once; none where nothing does."""
+        if self.autoscaling.engine is not AutoscalingEngine.KEDA and not self.queues.metrics:
+            return []
+        return list(dict.fromkeys(queue for worker in self.worker_groups.values() for queue in worker.queues))

@@ -43,7 +43,8 @@ def _fields(section: type[Section], prefix: str = "") -> Iterator[tuple[str, Fie
             yield path, field
         else:
             listed = "[]" if "list[" in str(field.annotation) else ""
-            yield from _fields(inner, f"{path}{listed}.")
+            named = ".<name>" if "dict[" in str(field.annotation) else ""
+            yield from _fields(inner, f"{path}{listed}{named}.")
 
 
 def _description(path: str, field: FieldInfo) -> str:

@@ -130,6 +130,10 @@ _TAG_TEXT = r"^[A-Za-z0-9 .:/=+@_-]{1,256}$"
 _ACCOUNT = r"^[0-9]{12}$"
 _REGION = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
 _CLUSTER_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
+_QUEUE_NAME = r"^[A-Za-z0-9_.-]{1,100}$"
+QUEUE_PREFIX = r"^[A-Za-z0-9{}_.:-]+$"
+_GROUP_NAME = r"^[a-z0-9]([-a-z0-9]{0,28}[a-z0-9])?$"
+_OBJECT_NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 _STACK_NAME = r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$"
 _CERTIFICATE_ARN = r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}$"
 FORMS = {
@@ -139,6 +143,10 @@ FORMS = {
     _REGION: "an AWS region, such as eu-central-1",
     _CLUSTER_NAME: "the name of an EKS cluster",
     _STACK_NAME: "organization/project/stack",
+    _QUEUE_NAME: "letters, digits, _ . and -, at most 100",
+    QUEUE_PREFIX: "letters, digits, { } _ . : and -",
+    _GROUP_NAME: "lower-case letters, digits and hyphens inside, at most 30",
+    _OBJECT_NAME: "the name of an object of Kubernetes: lower-case letters, digits, - and .",
     _CERTIFICATE_ARN: "the ARN of a certificate of ACM",
     r"^vpc-[0-9a-f]+$": "the id of a VPC, vpc-...",
     r"^subnet-[0-9a-f]+$": "the id of a subnet, subnet-...",
@@ -178,6 +186,9 @@ Memory = Annotated[str, AfterValidator(_memory)]
 AccountId = Annotated[str, Field(pattern=_ACCOUNT)]
 Region = Annotated[str, Field(pattern=_REGION)]
 ClusterName = Annotated[str, Field(pattern=_CLUSTER_NAME)]
+QueueName = Annotated[str, Field(pattern=_QUEUE_NAME)]
+GroupName = Annotated[str, Field(pattern=_GROUP_NAME)]
+ObjectName = Annotated[str, Field(pattern=_OBJECT_NAME)]
 StackName = Annotated[str, Field(pattern=_STACK_NAME)]
 CertificateArn = Annotated[str, Field(pattern=_CERTIFICATE_ARN)]
 VpcId = Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")]

@@ -128,6 +128,50 @@ def metrics(subject: Subject) -> Finding | None:
     return ok("yes")
 
 
+@check("KEDA", Area.CLUSTER)
+def keda(subject: Subject) -> Finding | None:
+    """With ``autoscaling.engine: keda``, its API and the metrics that it serves, from where the policies let it ask."""
+    cluster = subject.cluster
+    if cluster is None or not _by_keda(subject):
+        return None
+    namespace = subject.value("autoscaling", "kedaNamespace") or "keda"
+    try:
+        defined = cluster.get("/apis/keda.sh/v1alpha1")
+        operator = cluster.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/keda-operator")
+        served = None if defined is None else cluster.get("/apis/external.metrics.k8s.io/v1beta1")
+    except _UNREACHABLE as error:
+        # An APIService without its server answers 503: registered, but dead.
+        remedy = f"kubectl --namespace {namespace} get pods; mend keda-operator-metrics-apiserver"
+        return fail(f"its metrics do not answer: {rollout.api_words(error)}", remedy)
+    if defined is None or served is None:
+        missing = "keda.sh/v1alpha1" if defined is None else "external.metrics.k8s.io"
+        remedy = "install KEDA 2.18 or newer, or set autoscaling.engine to hpa"
+        return fail(f"the cluster has no {missing}, so no worker is scaled", remedy)
+    if operator is None:
+        remedy = "set autoscaling.kedaNamespace to the namespace of its operator"
+        return fail(f"there is no keda-operator in namespace {namespace}, the only one that may ask the queues", remedy)
+    return ok("there, and the queues may be asked from its namespace")
+
+
+@check("priority classes", Area.CLUSTER)
+def priority_classes(subject: Subject) -> Finding | None:
+    """The PriorityClasses that the settings name: without its class no pod is made."""
+    cluster = subject.cluster
+    groups = [subject.section("api"), subject.section("worker"), *subject.section("workers").values()]
+    wanted = sorted({str(group["priorityClass"]) for group in groups if group.get("priorityClass")})
+    if cluster is None or not wanted:
+        return None
+    try:
+        missing = [one for one in wanted if cluster.get(f"/apis/scheduling.k8s.io/v1/priorityclasses/{one}") is None]
+    except _UNREACHABLE as error:
+        return _unknown(cluster, error)
+    if missing:
+        return fail(
+            f"the cluster has no PriorityClass {', '.join(missing)}", "kubectl get priorityclasses; name one of those"
+        )
+    return ok(f"{', '.join(wanted)} exist" if len(wanted) > 1 else f"{wanted[0]} exists")
+
+
 @check("Pod Security admission", Area.CLUSTER)
 def pod_security(subject: Subject) -> Finding | None:  # noqa: PLR0911 (one case a line)
     """The cluster refuses a pod that breaks its namespace's level; tried with a dry run."""
@@ -208,11 +252,19 @@ def _aws_enforces(daemon_sets: list[dict[str, Any]]) -> bool:
 
 
 def _autoscaled(subject: Subject) -> bool:
-    for section in ("api", "worker"):
-        replicas = subject.value(section, "replicas")
-        if isinstance(replicas, dict) and replicas.get("max", 0) > replicas.get("min", 0):
-            return True
-    return False
+    """Whether something is scaled on CPU and memory."""
+    groups = subject.section("workers").values()
+    bounds = [subject.value("worker", "replicas"), *(group.get("replicas") for group in groups)]
+    if _by_keda(subject):
+        bounds = []
+    return any(
+        isinstance(one, dict) and one.get("max", 0) > one.get("min", 0)
+        for one in (subject.value("api", "replicas"), *bounds)
+    )
+
+
+def _by_keda(subject: Subject) -> bool:
+    return subject.value("autoscaling", "engine") == "keda"
 
 
 def _forbidden_pod() -> dict[str, Any]:

@@ -159,6 +159,10 @@ class Subject:
             found = defaults(environment).get(section, {}).get(key)
         return found
 
+    def section(self, name: str) -> dict[str, Any]:
+        """A group of settings as the file has it."""
+        return setting(self.config, f"pxl:{name}") or {}
+
     @property
     def namespace(self) -> str:
         """The stack's namespace."""

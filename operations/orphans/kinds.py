@@ -39,6 +39,7 @@ KINDS = (
     Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
     Kind("batch/v1", "Job", "jobs"),
     Kind("external-secrets.io/v1", "ExternalSecret", "externalsecrets", keeps="the operator's Secret goes with it"),
+    Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects"),
     Kind("networking.k8s.io/v1", "Ingress", "ingresses", keeps="the load balancer and its address go with it"),
     Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
     Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),

@@ -174,7 +174,7 @@ def _health(settings: Settings, wish: Wish, digest: str) -> Health:
     kubeconfig = wish.kubeconfig or (Path(named).expanduser() if named else None)
     context = wish.context or settings.kubernetes.context
     namespace = settings.namespace or default_namespace(wish.source)
-    roles = ["api", *(["worker"] if settings.worker.enabled else [])]
+    roles = ["api", *(["worker"] if settings.worker_groups else [])]
     roles += [MIGRATIONS] if settings.migrations.enabled else []
     reader = rollout.Reader(rollout.connect(kubeconfig, context), namespace, timeout=_SECONDS)
     with step(f"looking at what {wish.source} runs", hint=f"namespace {namespace}"):

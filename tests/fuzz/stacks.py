@@ -48,20 +48,30 @@ class Stack:
 
 
 def keys(section: type[Section] = Settings, prefix: Path = ()) -> dict[Path, FieldInfo]:
-    """Every setting of the model by its path; those within a list of groups, too."""
+    """Every setting of the model by its path; those within a list of groups, or within groups by name, too."""
     found: dict[Path, FieldInfo] = {}
     for name, field_info in section.model_fields.items():
         path = (*prefix, values.alias(name, field_info))
         inner = model_in(field_info.annotation)
-        if inner is None or "list" in str(field_info.annotation):
+        if inner is None or _is_listed(field_info) or _is_named(field_info):
             found[path] = field_info
         if inner is not None:
             found |= keys(inner, path)
     return found
 
 
+def _is_listed(field_info: FieldInfo) -> bool:
+    return "list[" in str(field_info.annotation)
+
+
+def _is_named(field_info: FieldInfo) -> bool:
+    return model_in(field_info.annotation) is not None and "dict[" in str(field_info.annotation)
+
+
 KEYS = keys()
-# Below a list of groups nothing can be set by itself.
+_NAMED = {path for path, info in KEYS.items() if _is_named(info)}
+_NAME = "reports"
+# Below a list of groups, or groups by name, nothing can be set by itself.
 _SETTABLE = {path: info for path, info in KEYS.items() if not any(path[:n] in KEYS for n in range(1, len(path)))}
 _GROUPS = sorted({path[:n] for path in _SETTABLE for n in range(1, len(path))})
 CHOSEN = [path for path in KEYS if path != ("environment",)]
@@ -73,29 +83,42 @@ def _place(path: Path) -> Path:
 
 
 def _values(path: Path) -> values.Values:
-    """Of a setting within a list of groups: lists of one group that has it."""
+    """Of a setting within a list of groups, or groups by name: one group that has it."""
     place = _place(path)
     if place == path:
         return values.of_field(KEYS[path])
     group = model_in(KEYS[place].annotation)
-    assert group is not None and len(path) == len(place) + 1, f"{path} lies deeper than anything so far: extend this"
+    assert group is not None
     inner = values.of_field(KEYS[path])
 
-    def lists(value: values.Strategy) -> values.Strategy:
-        return st.builds(lambda item, given: [{**item, path[-1]: given}], values.section(group), value)
+    def within(value: values.Strategy) -> values.Strategy:
+        groups = _with(group, path[len(place) :], value)
+        return groups.map(lambda one: {_NAME: one} if place in _NAMED else [one])
 
-    return values.Values(lists(inner.good), lists(inner.bad), lists(inner.edge))
+    return values.Values(within(inner.good), within(inner.bad), within(inner.edge))
+
+
+def _with(group: type[Section], path: Path, value: values.Strategy) -> values.Strategy:
+    """Groups in which a setting, or one of a group within, has a value."""
+    if len(path) > 1:
+        fields = {values.alias(name, info): info for name, info in group.model_fields.items()}
+        inner = model_in(fields[path[0]].annotation)
+        assert inner is not None
+        value = _with(inner, path[1:], value)
+    return st.builds(lambda item, given: {**item, path[0]: given}, values.section(group), value)
 
 
 VALUES = {path: _values(path) for path in KEYS}
 
 
-def _holds(raw: Any, path: Path) -> bool:
+def _holds(raw: Any, path: Path, at: Path = ()) -> bool:
     if isinstance(raw, list):
-        return any(_holds(item, path) for item in raw)
+        return any(_holds(item, path, at) for item in raw)
     if not path:
         return True
-    return isinstance(raw, dict) and path[0] in raw and _holds(raw[path[0]], path[1:])
+    if at in _NAMED:
+        return isinstance(raw, dict) and any(_holds(item, path) for item in raw.values())
+    return isinstance(raw, dict) and path[0] in raw and _holds(raw[path[0]], path[1:], (*at, path[0]))
 
 
 @st.composite

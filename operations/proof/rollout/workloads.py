@@ -17,6 +17,7 @@ Object = dict[str, Any]
 ROLES = ("api", "worker")
 APP = "pxl-app"
 _ROLE = "app.kubernetes.io/component"
+_INSTANCE = "app.kubernetes.io/instance"
 _SECONDS = 10.0
 _POLL_SECONDS = 0.25
 _CLUSTERED = "PXL_CLUSTER_ENABLED"
@@ -63,30 +64,35 @@ class Workloads:
         self._apps, self._core, self._policy = client.AppsV1Api(api), client.CoreV1Api(api), client.PolicyV1Api(api)
 
     def find(self) -> dict[str, Workload]:
-        """By role.
+        """By role; further ones of the same role by their name in the stack, such as ``worker-reports``.
 
         Raises:
             Problem: There is no API.
             ApiException, urllib3 HTTPError: The cluster does not answer or refuses; so in the methods below.
         """
-        found = {one["metadata"]["labels"].get(_ROLE): one for one in self._deployments()}
+        found: dict[str, Workload] = {}
+        for role in ROLES:
+            for one in sorted(self._of_role(role), key=_instance):
+                found[_instance(one) if role in found else role] = _workload(role, one)
         if "api" not in found:
             raise Problem(
                 f"there is no API to prove in namespace {self.namespace}",
                 why="no Deployment there has the label app.kubernetes.io/component: api",
                 remedy="deploy the stack first: pxlctl up STACK",
             )
-        return {role: _workload(role, found[role]) for role in ROLES if role in found}
+        return found
 
     def complete(self, role: str) -> bool:
-        """Whether every pod of a workload is of its newest revision and available, and no old one is left."""
-        one = self._deployment(role)
-        return one is not None and _available(one) and not self._leaving(one["spec"]["selector"]["matchLabels"])
+        """Whether every pod of a role is of its newest revision and available, and no old one is left."""
+        there = self._of_role(role)
+        return bool(there) and all(
+            _available(one) and not self._leaving(one["spec"]["selector"]["matchLabels"]) for one in there
+        )
 
     def generation(self, role: str) -> int:
-        """Which generation of its spec a workload has come to with all of its pods; 0 while it has not."""
-        one = self._deployment(role)
-        return int(one["metadata"]["generation"]) if one is not None and _available(one) else 0
+        """Which generation of its spec a role has come to with all of its pods; 0 while it has not."""
+        there = self._of_role(role)
+        return sum(int(one["metadata"]["generation"]) for one in there) if all(map(_available, there)) else 0
 
     def jobs(self) -> dict[str, Object]:
         """The app's Jobs, by name."""
@@ -145,8 +151,8 @@ class Workloads:
         query = {"labelSelector": labels(selector)}
         return json.loads(self._get(f"/api/v1/namespaces/{self.namespace}/pods", query))["items"]
 
-    def _deployment(self, role: str) -> Object | None:
-        return next((each for each in self._deployments() if each["metadata"]["labels"].get(_ROLE) == role), None)
+    def _of_role(self, role: str) -> list[Object]:
+        return [each for each in self._deployments() if each["metadata"]["labels"].get(_ROLE) == role]
 
     def _deployments(self) -> list[Object]:
         path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments"
@@ -159,6 +165,10 @@ class Workloads:
 def labels(selector: dict[str, str]) -> str:
     """A selector as the API takes it."""
     return ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
+
+
+def _instance(deployment: Object) -> str:
+    return deployment["metadata"]["labels"].get(_INSTANCE, "")
 
 
 def _available(deployment: Object) -> bool:

@@ -5,6 +5,9 @@ from typing import Any
 DIGEST = "sha256:" + "a" * 64
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 KEY = "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n"
+BOUNDS = {"min": 1, "max": 4}
+KEDA: dict[str, Any] = {"autoscaling": {"engine": "keda"}}
+REPORTS: dict[str, Any] = {"queues": ["reports"]}
 PAYMENTS = {"name": "payments", "cidr": "203.0.113.0/24", "ports": [443]}
 IMAGE = f"registry.example.com/image@{DIGEST}"
 STORES: dict[str, Any] = {
@@ -150,6 +153,27 @@ BAD: list[Row] = [
     ("a variable that is set already", {**DEV, "app": {"env": {"DB_HOST": "x"}}}, "app.env.DB_HOST", "dbHost"),
     ("one variable for two things", {**DEV, "app": {"envNames": {"dbHost": ["PORT"]}}}, "app.envNames.dbHost", "port"),
     ("a seed in prod", {**PROD, "seed": {"enabled": True}}, "seed.enabled", "never seeded"),
+    ("workers that scale on no queue", {**DEV, **KEDA, "worker": {"replicas": BOUNDS}}, "worker.queues", "keda"),
+    ("further workers that scale on none", {**DEV, "workers": {"reports": {"replicas": BOUNDS}}},
+     "workers.reports.queues", "missing"),
+    ("workers that take everybody's jobs", {**DEV, "workers": {"reports": REPORTS}}, "worker.queues", "from reports"),
+    ("one queue for two groups", {**DEV, "worker": {"queues": ["reports"]}, "workers": {"reports": REPORTS}},
+     "workers.reports.queues", "give each queue to one"),
+    ("queues to tell about that nobody names", {**DEV, "queues": {"metrics": True}}, "queues.metrics", "names a queue"),
+    ("a queue with a space", {**DEV, "worker": {"queues": ["a b"]}}, "worker.queues[0]", "letters"),
+    ("a prefix of keys with a space", {**DEV, "queues": {"prefix": "a b"}}, "queues.prefix", "letters"),
+    ("a group in capitals", {**DEV, "workers": {"Reports": REPORTS}}, "workers.Reports", "lower-case"),
+    ("a group's minimum above its maximum",
+     {**DEV, "worker": {"queues": ["a"]}, "workers": {"reports": {**REPORTS, "replicas": {"min": 3, "max": 2}}}},
+     "workers.reports.replicas.min", "workers.reports.replicas.max"),
+    ("groups whose pools exceed the database",
+     {**DEV, "worker": {"queues": ["a"]}, "workers": {"reports": {**REPORTS, "poolSize": 100}}},
+     "api.poolSize", "connections"),
+    ("a group's drain that the framework cannot keep",
+     {**DEV, "app": {"contract": "framework"}, "worker": {"queues": ["a"], "drainSeconds": 30},
+      "api": {"drainSeconds": 30}, "workers": {"reports": {**REPORTS, "drainSeconds": 20}}},
+     "workers.reports.drainSeconds", "30"),
+    ("a priority class in capitals", {**DEV, "api": {"priorityClass": "High"}}, "api.priorityClass", "lower-case"),
     ("an ephemeral database in prod", {**PROD, "postgres": {"kind": "ephemeral", "tls": False, "maxConnections": 400}},
      "postgres.kind", "lose"),
 ]  # fmt: skip

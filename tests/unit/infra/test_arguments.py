@@ -19,10 +19,14 @@ def settings_of(tmp_path: Any, **config: Any) -> Settings:
 
 
 def api_of(settings: Settings) -> Any:
+    return workloads_of(settings).api()
+
+
+def workloads_of(settings: Settings) -> Any:
     store: Any = SimpleNamespace(endpoint={}, connection={})
     secrets: Any = SimpleNamespace(ref=lambda key: {"name": "secrets", "key": key})
     assert settings.release is not None
-    return arguments.Workloads(settings, "try", settings.release, "pxl-try", (store, store, secrets)).api()
+    return arguments.Workloads(settings, "try", settings.release, "pxl-try", (store, store, secrets))
 
 
 def test_anybody_may_call_where_nobody_is_named(tmp_path):
@@ -103,8 +107,53 @@ def test_bounds_are_scaled_between_on_cpu_and_on_memory_where_it_is_asked_for(tm
 def test_a_migration_has_its_guard_where_there_is_an_image_to_install_it_with(tmp_path):
     image = f"registry.example.com/postgres@{DIGEST}"
     settings = settings_of(tmp_path, images={"postgres": image}, migrations={"allowDestructive": True})
-    store: Any = SimpleNamespace(endpoint={}, connection={})
-    secrets: Any = SimpleNamespace(ref=lambda key: {"name": "secrets", "key": key})
-    assert settings.release is not None
-    wanted = arguments.Workloads(settings, "try", settings.release, "pxl-try", (store, store, secrets)).migrations()
+    wanted = workloads_of(settings).migrations()
     assert (wanted["guard_image"], wanted["allow_destructive"]) == (image, True)
+
+
+REPORTS = {"queues": ["reports"], "concurrency": 1, "resources": {"cpu": "1", "memory": "1Gi"}}
+
+
+def test_a_group_of_workers_has_its_own_and_the_rest_from_the_others(tmp_path):
+    worker = {"queues": ["jobs"], "drainSeconds": 45}
+    settings = settings_of(tmp_path, worker=worker, workers={"reports": REPORTS})
+    groups = {name: workloads_of(settings).worker(one, None) for name, one in settings.worker_groups.items()}
+    assert list(groups) == ["worker", "worker-reports"]
+    ours = groups["worker-reports"]
+    assert (ours["queues"], ours["concurrency"], ours["resources"]["cpu_request"]) == (["reports"], 1, "1")
+    assert ours["drain_seconds"] == 45 and ours["command"] == groups["worker"]["command"], "as in worker"
+    assert groups["worker"]["queues"] == ["jobs"], "and that one stays as it is"
+
+
+def test_groups_stay_where_the_api_runs_the_other_queues(tmp_path):
+    settings = settings_of(tmp_path, worker={"enabled": False}, workers={"reports": REPORTS})
+    assert list(settings.worker_groups) == ["worker-reports"]
+
+
+def test_workers_scale_on_their_queues_by_keda_and_on_cpu_otherwise(tmp_path):
+    metrics: Any = SimpleNamespace(url="http://metrics")
+    worker = {"queues": ["jobs"], "replicas": {"min": 1, "max": 4}, "targetSeconds": 10, "jobMilliseconds": 20}
+    settings = settings_of(tmp_path, worker=worker, autoscaling={"engine": "keda"})
+    args = workloads_of(settings).worker(settings.worker, metrics)
+    assert args["queue_scaling"] == {
+        "min_replicas": 1, "max_replicas": 4, "queues": ["jobs"], "metrics_url": "http://metrics", "target_seconds": 10,
+        "job_milliseconds": 20,
+    }  # fmt: skip
+    plain = settings_of(tmp_path, worker=worker)
+    assert workloads_of(plain).worker(plain.worker, None)["autoscaling"]["max_replicas"] == 4
+
+
+def test_the_queues_of_every_group_are_told_about_to_keda_and_whoever_is_named(tmp_path):
+    settings = settings_of(
+        tmp_path,
+        worker={"queues": ["jobs"]},
+        workers={"reports": REPORTS},
+        autoscaling={"engine": "keda", "kedaNamespace": "scaling"},
+        queues={"metricsNamespaces": ["monitoring"]},
+    )
+    told = workloads_of(settings).queue_metrics()
+    assert told["queues"] == ["jobs", "reports"]
+    assert [one["namespace"] for one in told["ingress_from"]] == ["monitoring", "scaling"]
+    assert settings_of(tmp_path, worker={"queues": ["jobs"]}).measured_queues == [], (
+        "nothing tells unless it is asked to"
+    )

@@ -21,8 +21,9 @@ def leaves(schema: dict[str, Any], part: dict[str, Any], prefix: tuple[str, ...]
     """Every setting by pydantic's own account of the model, its JSON schema."""
     found: set[tuple[str, ...]] = set()
     for option in [part, *part.get("anyOf", [])]:
-        if "items" in option:
-            found |= {prefix} | leaves(schema, option["items"], prefix)
+        items = [option["items"]] if "items" in option else []
+        for inside in [*items, *option.get("patternProperties", {}).values()]:
+            found |= {prefix} | leaves(schema, inside, prefix)
         if "$ref" in option:
             found |= leaves(schema, schema["$defs"][option["$ref"].rpartition("/")[2]], prefix)
         for key, inner in option.get("properties", {}).items():

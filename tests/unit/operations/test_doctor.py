@@ -17,6 +17,8 @@ from operations.errors import Problem
 
 GIB = 1024**3
 
+_OPERATOR = "apps/v1/namespaces/scaling/deployments/keda-operator"
+
 
 class Bare(Machine):
     """A machine with only what a test gives it."""
@@ -323,6 +325,44 @@ def test_the_metrics_api_is_asked_for_only_if_something_scales() -> None:
     scaling = cluster.metrics(of(Answering({}), api={"replicas": {"min": 2, "max": 4}}))
     assert scaling is not None
     assert scaling[0] is Level.FAIL
+
+
+def test_a_further_group_of_workers_scales_too() -> None:
+    fixed = {"replicas": {"min": 2, "max": 2}}
+    groups = {"reports": {"queues": ["reports"], "replicas": {"min": 1, "max": 4}}}
+    found = cluster.metrics(of(Answering({}), api=fixed, worker=fixed, workers=groups))
+    assert found is not None and found[0] is Level.FAIL
+    keda = {"engine": "keda"}
+    by_keda = cluster.metrics(of(Answering({}), api=fixed, worker=fixed, workers=groups, autoscaling=keda))
+    assert by_keda is None, "what scales on queues needs no metrics server"
+
+
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        ((), "no keda.sh/v1alpha1"),
+        (("keda.sh/v1alpha1",), "no external.metrics.k8s.io"),
+        (("keda.sh/v1alpha1", "external.metrics.k8s.io/v1beta1"), "no keda-operator in namespace scaling"),
+        (("keda.sh/v1alpha1", "external.metrics.k8s.io/v1beta1", _OPERATOR), None),
+    ],
+)
+def test_scaling_on_queues_needs_keda_where_it_may_ask(there: tuple[str, ...], words: str | None) -> None:
+    answers = {f"/apis/{path}": {} for path in there}
+    wanted = {"engine": "keda", "kedaNamespace": "scaling"}
+    found = cluster.keda(of(Answering(answers), autoscaling=wanted))
+    assert found is not None
+    assert found[0] is (Level.OK if words is None else Level.FAIL)
+    assert words is None or words in found[1]
+    assert cluster.keda(of(Answering({}))) is None, "without it, nobody is asked"
+
+
+def test_a_priority_class_that_does_not_exist_is_named() -> None:
+    answers = {"/apis/scheduling.k8s.io/v1/priorityclasses/high": {}}
+    groups = {"reports": {"queues": ["reports"], "priorityClass": "low"}}
+    found = cluster.priority_classes(of(Answering(answers), api={"priorityClass": "high"}, workers=groups))
+    assert found is not None and found[0] is Level.FAIL
+    assert "no PriorityClass low" in found[1] and "high" not in found[1]
+    assert cluster.priority_classes(of(Answering(answers))) is None
 
 
 def test_pod_security_is_tried_not_believed() -> None:
