@@ -104,8 +104,8 @@ comment: $(VENV)/installed ## puts the page of `make preview` under the pull req
 verify-aws: $(VENV)/installed ## what was never run here, in your account: a throw-away stack like STACK; DRY_RUN=1 says the plan
 	@PATH="$$($(PYTHON) -m local engine):$$PATH" $(PYTHON) -m operations.verify_aws '$(STACK)' $(if $(DRY_RUN),--dry-run)
 
-checkov: $(VENV)/installed $(VENV)-checkov/installed ## a security scan of the manifests of STACK
-	@$(VENV)/bin/pxlctl render $(STACK)
+checkov: $(VENV)/installed $(VENV)-checkov/installed ## a security scan of the manifests of STACK; FILE=settings instead of its own
+	@$(VENV)/bin/pxlctl render $(STACK) $(if $(FILE),--file '$(FILE)')
 	@$(VENV)-checkov/bin/checkov --quiet --compact --skip-download --framework kubernetes -d build/manifests/$(STACK)
 
 schema: $(VENV)/installed ## writes the config schema into Pulumi.yaml, and the pages that are made of the code

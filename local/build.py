@@ -1,4 +1,4 @@
-"""Builds the Go programs of the platform: engine, Kubernetes, CoreDNS, the first process and the policy agent.
+"""Builds the Go programs of the platform: engine, Kubernetes and what runs on the node.
 
 Each is a Go module of this repository, built once per content of its lock and shared by every checkout.
 """
@@ -6,6 +6,7 @@ Each is a Go module of this repository, built once per content of its lock and s
 import functools
 import hashlib
 import itertools
+import json
 import os
 import re
 import shutil
@@ -55,6 +56,8 @@ TOOLS = {
         stamps=(f"{_KUBERNETES}.gitVersion=v1.36.3", f"{_KUBERNETES}.gitMajor=1", f"{_KUBERNETES}.gitMinor=36"),
     ),
     "coredns": Tool("local/tools/coredns", "about 2 min the first time", packages=(".",)),
+    "metrics-server": Tool("local/tools/metrics-server", "about 2 min the first time"),
+    "keda": Tool("local/tools/keda", "about 10 min the first time"),
     "policies": Tool("local/node/policies", "about 1 min the first time", packages=(".",)),
     "init": Tool("local/node/init", "some seconds the first time", packages=("./...",)),
 }
@@ -76,6 +79,23 @@ def tool(name: str) -> Path:
             _build(name, wanted, scratch, current)
 
     return cache.folder(f"bin-{name}", fingerprint(name), make)
+
+
+def source(name: str, module: str) -> Path:
+    """The folder with the files of a Go module that a tool's ``go.mod`` pins.
+
+    Args:
+        name: A key of ``TOOLS``.
+        module: Path of the module.
+
+    Raises:
+        Problem: It cannot be downloaded.
+    """
+    argv = ["go", "mod", "download", "-json", module]
+    done = subprocess.run(argv, cwd=CHECKOUT / TOOLS[name].folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise _problem(name, CHECKOUT / TOOLS[name].folder, done.stderr or done.stdout, argv)
+    return Path(json.loads(done.stdout)["Dir"])
 
 
 def fingerprint(name: str) -> str:

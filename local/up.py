@@ -7,7 +7,7 @@ from typing import Any
 
 from infra.settings import Settings, SettingsError, from_stack_file
 from infra.settings.model import RegistryKind
-from local import answering, disk, engine, images, node, platform, stackfile, stacks
+from local import answering, autoscalers, disk, engine, images, node, platform, stackfile, stacks
 from local.engine import Engine
 from local.node import host
 from local.paths import CHECKOUT, State, cache_dir
@@ -120,6 +120,17 @@ def existing(state: State, context: str | None) -> deploy.Deployment:
     return deployment(of_stack, used, target)
 
 
+def _overridden(state: State, target: Platform) -> Settings:
+    """The settings as they will be deployed: the committed ones, and what wins over them here.
+
+    Raises:
+        Problem: They cannot be used.
+    """
+    draft = state.path("overridden", f"Pulumi.{STACK}.yaml")
+    stackfile.write_copy(CHECKOUT / draft.name, draft, target.overrides)
+    return _settings(draft)
+
+
 def environment(state: State, used: Engine, target: Platform) -> dict[str, str]:
     """The engine's environment; a cluster that the user named is one that a stand-in may touch."""
     env = used.env(state)
@@ -131,8 +142,7 @@ def copy_of_stack_file(state: State) -> Path:
     return state.path(f"Pulumi.{STACK}.yaml")
 
 
-def _settings() -> Settings:
-    source = CHECKOUT / f"Pulumi.{STACK}.yaml"
+def _settings(source: Path = CHECKOUT / f"Pulumi.{STACK}.yaml") -> Settings:
     try:
         return from_stack_file(source)
     except SettingsError as error:
@@ -150,6 +160,7 @@ def _on_node(state: State, used: Engine, target: Platform, settings: Settings, a
         _bring_registry_up(state, used, target, repository)
     with step("pushing the app's image", hint=repository):
         images.push(target.node, built.archive, repository)
+    autoscalers.ensure(target.node, state, autoscalers.needed(_overridden(state, target)))
     _deploy(state, used, target, built.digest)
     url = f"http://127.0.0.1:{target.node.app_port}"
     answering.wait(url + answering.readiness(settings), _ANSWER_SECONDS)

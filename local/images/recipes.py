@@ -69,10 +69,24 @@ PLATFORM: Mapping[str, Recipe] = {
         Recipe("redis", DEBIAN, "about 15 s the first time"),
         Recipe("registry", DEBIAN, "about 15 s the first time"),
         Recipe("haproxy", DEBIAN, "about 15 s the first time"),
+        Recipe(
+            "metrics-server",
+            None,
+            "some seconds",
+            {"metrics-server": assets.program("metrics-server", "metrics-server")},
+        ),
+        Recipe(
+            "keda",
+            None,
+            "some seconds",
+            {"keda": assets.program("keda", "operator"), "keda-adapter": assets.program("keda", "adapter")},
+        ),
     )
 }
 """What the platform runs, and the base of apps; ``debian`` is only their common layer."""
 REHEARSED = ("haproxy",)
 """What only a rehearsal of a stack on AWS runs."""
-ALWAYS = tuple(name for name in PLATFORM if name not in REHEARSED)
+SCALING = ("metrics-server", "keda")
+"""What only a stack that scales runs."""
+ALWAYS = tuple(name for name in PLATFORM if name not in (*REHEARSED, *SCALING))
 """What every platform runs."""

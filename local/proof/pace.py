@@ -55,7 +55,8 @@ def measure(bench: Bench) -> Pace:
 
 
 def _generations(bench: Bench) -> dict[str, int]:
-    return {role: bench.workloads.generation(role) for role in bench.workloads.find()}
+    roles = {workload.role for workload in bench.workloads.find().values()}
+    return {role: bench.workloads.generation(role) for role in sorted(roles)}
 
 
 def _moved_on(bench: Bench, before: dict[str, int]) -> bool:

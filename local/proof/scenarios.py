@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from local.proof import apps
+from local.proof import backlog as backlogs
 from local.proof import pace as pacing
+from local.proof.backlog import Backlog
 from local.proof.bench import Bench
 from operations.proof.rollout.changes import Change, deployment, drain, kill, restart, workers
 from operations.proof.rollout.command import Options, Part
@@ -13,6 +15,7 @@ from operations.proof.rollout.prove import Drive
 
 _JOB_MILLISECONDS = 20
 _PACE = 1.15
+_FASTER = 3
 _DEAF = {"pxl:app": {"env": {"HANDLE_SIGNALS": "false"}}}
 _CLUSTER = {"pxl:app": {"env": {"HANDLE_SIGNALS": "false"}, "clusterWorkers": 1}}
 
@@ -43,12 +46,14 @@ class Amount:
         rate: GET requests a second, half of them on new connections.
         sockets: WebSocket clients.
         jobs: Jobs a second.
+        backlog: Jobs that are put into the queue at once.
     """
 
     seconds: float
     rate: float
     sockets: int
     jobs: float
+    backlog: int = 2000
 
     def drive(self, bench: Bench) -> Drive:
         """All four loads."""
@@ -63,7 +68,7 @@ class Amount:
 
 # 200 a second of each kind for 101 s are 20,200; 50 jobs a second are 5,050.
 FULL = Amount(seconds=101, rate=400, sockets=500, jobs=50)
-SHORT = Amount(seconds=20, rate=200, sockets=100, jobs=20)
+SHORT = Amount(seconds=20, rate=200, sockets=100, jobs=20, backlog=1000)
 
 Scenario = Callable[[Bench, Amount], tuple[list[Row], list[Part]]]
 
@@ -156,6 +161,25 @@ def pace(bench: Bench, amount: Amount) -> tuple[list[Row], list[Part]]:
     return [Row("from the first write of `up` to all new pods ready", claim, seen, found.ratio <= _PACE)], []
 
 
+def backlog(bench: Bench, amount: Amount) -> tuple[list[Row], list[Part]]:
+    """Jobs that wait on I/O, all at once, with workers that scale on their queue and with workers that scale on CPU."""
+    wanted = Backlog(jobs=amount.backlog, milliseconds=1000, target_seconds=30, most_pods=6)
+    by_queue = backlogs.measure(bench, wanted, "keda")
+    # Nobody needs to wait for the end of what is too slow by then.
+    by_cpu = backlogs.measure(bench, wanted, "hpa", most_seconds=by_queue.seconds * (_FASTER + 1))
+    factor = by_cpu.seconds / by_queue.seconds
+    more = "" if by_cpu.in_time else "more than "
+    seen = (
+        f"{by_queue.seconds:.0f} s with up to {by_queue.pods} workers; scaled on CPU: {more}{by_cpu.seconds:.0f} s "
+        f"with up to {by_cpu.pods}, {more}{factor:.1f} times as long"
+    )
+    claim = (
+        f"oldest age back under {wanted.target_seconds} s, at least {_FASTER} times as fast as with CPU-based scaling"
+    )
+    what = f"a backlog of {wanted.jobs:,} jobs that wait on I/O, workers scaled on their queue"
+    return [Row(what, claim, seen, by_queue.in_time and factor >= _FASTER)], []
+
+
 SCENARIOS: dict[str, Scenario] = {
     "release": release,
     "kill": pods_killed,
@@ -164,6 +188,7 @@ SCENARIOS: dict[str, Scenario] = {
     "deaf": deaf_app,
     "migration": failing_migration,
     "pace": pace,
+    "backlog": backlog,
 }
 
 

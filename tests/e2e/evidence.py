@@ -11,8 +11,8 @@ from operations.orphans.kinds import KINDS
 from tests.e2e.background import repeating
 from tests.e2e.harness import NAMESPACE, Answer, Platform, patient_request, request
 
-# The node knows them only while a rehearsal runs.
-_CUSTOM = ("ExternalSecret", "SecurityGroupPolicy")
+# The node knows them only while a rehearsal runs, or with an add-on.
+_CUSTOM = ("ExternalSecret", "ScaledObject", "SecurityGroupPolicy")
 _AUTONAMED = "pulumi.com/autonamed"
 _DIGEST = re.compile(r"-[0-9a-f]{12}(?=-|$)")
 _DRAWN = re.compile(r"-[0-9a-f]{8}$")

@@ -9,7 +9,7 @@ import pytest
 
 from local.images import app, assets, recipes, trust
 from local.images.assets import Asset
-from local.images.recipes import DEBIAN, FOLDER, PLATFORM, Recipe
+from local.images.recipes import DEBIAN, FOLDER, PLATFORM, SCALING, Recipe
 
 EVERY = [DEBIAN, *PLATFORM.values()]
 APP = FOLDER.parent.parent / "examples" / "app"
@@ -24,7 +24,7 @@ def any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_platform_has_the_images_that_the_components_run() -> None:
-    assert set(PLATFORM) == {"pause", "coredns", "node22", "postgres", "redis", "registry", "haproxy"}
+    assert set(PLATFORM) == {"pause", "coredns", "node22", "postgres", "redis", "registry", "haproxy", *SCALING}
 
 
 def test_an_image_is_named_after_all_that_it_is_made_from() -> None:
@@ -42,7 +42,11 @@ def test_a_change_of_the_base_rebuilds_what_stands_on_it(monkeypatch: pytest.Mon
 def test_a_new_go_build_changes_only_the_images_of_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     before = {name: recipe.fingerprint() for name, recipe in PLATFORM.items()}
     monkeypatch.setattr(assets.build, "fingerprint", lambda tool: f"{tool}-2")
-    assert {name for name, recipe in PLATFORM.items() if recipe.fingerprint() != before[name]} == {"coredns", "pause"}
+    assert {name for name, recipe in PLATFORM.items() if recipe.fingerprint() != before[name]} == {
+        "coredns",
+        "pause",
+        *SCALING,
+    }
 
 
 def test_an_edited_containerfile_changes_the_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
