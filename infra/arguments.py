@@ -279,6 +279,9 @@ class Workloads:
             args["autoscaling"] = _autoscaling(api.replicas)
         if api.priority_class is not None:
             args["priority_class"] = api.priority_class
+        if not self._settings.worker.enabled and self._settings.worker.queues:
+            # It runs them itself, and must not take from those of a group.
+            args["queues"] = self._settings.worker.queues
         if front_door is not None:
             args["front_door"] = front_door
         if app.port is not None:

@@ -18,7 +18,7 @@ from pxl_components.front_door import FrontDoor, FrontDoorSpec, ingress
 from pxl_components.labels import Identity
 from pxl_components.links import Links, Pods, declare
 from pxl_components.pods import Container
-from pxl_components.scaling import Autoscaling, Scale
+from pxl_components.scaling import Autoscaling, Scale, read_queues
 from pxl_components.validation import Arguments
 from pxl_components.workload import Probes, ProbeSpec, Resources
 
@@ -61,6 +61,8 @@ class ApiArgs(TypedDict):
     """How long a rollout may make no progress before it has failed, 30-3600; default 300."""
     resources: NotRequired[Resources]
     """What a pod may use; default 100m CPU and 256Mi of memory."""
+    queues: NotRequired[list[str]]
+    """Names of the BullMQ queues that it runs itself, told to the app as ``QUEUES``; default: the app's own."""
     priority_class: NotRequired[str]
     """Name of an existing PriorityClass: whose pods go first when nodes are full; default: the cluster's."""
     cluster_workers: NotRequired[int]
@@ -189,6 +191,7 @@ class _Spec:
     traffic_policy: ExternalTrafficPolicy
     sticky: bool
     front_door: FrontDoorSpec | None
+    queues: tuple[str, ...]
 
     @staticmethod
     def read(name: str, args: ApiArgs) -> "_Spec":
@@ -213,10 +216,13 @@ class _Spec:
             traffic_policy=given.choice("external_traffic_policy", ExternalTrafficPolicy.CLUSTER),
             sticky=given.boolean("sticky"),
             front_door=None if door is None else FrontDoorSpec.read(door),
+            queues=read_queues(given) if given.has("queues") else (),
         )
 
     def container(self, parent: pulumi.Resource, name: str) -> Container:
-        process = self.app.process(port=self.probes.port, drain=self.drain, workers=self.cluster_workers)
+        process = self.app.process(
+            port=self.probes.port, drain=self.drain, workers=self.cluster_workers, queues=self.queues
+        )
         if self.front_door is not None:
             process = replace(process, keep_alive_milliseconds=self.front_door.keep_alive_milliseconds)
         return app_container(parent, name, self.app, process, probes=self.probes.probes(), drain=self.drain)

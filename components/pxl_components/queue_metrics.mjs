@@ -12,6 +12,10 @@ const prefix = env.QUEUE_PREFIX || "bull";
 const REDIS_TIMEOUT_MS = 2000;
 // Prometheus and an autoscaler ask at the same moment: one look at Redis serves both.
 const FRESH_MS = 500;
+const CLOCKS_APART_MS = 60_000;
+// Jobs come in on the left and are taken from the right, but those that are put back, or are to be done at once, go to
+// the right: the oldest is at one of the two ends.
+const ENDS = [["0", "1"], ["-2", "-1"]];
 const PRIORITY_FACTOR = 2 ** 32; // a prioritized job's score is its priority times this, plus its number
 
 const COUNTS = {
@@ -25,6 +29,9 @@ const COUNTS = {
 // Any of these exists once a queue has been opened by its producer, or has had a job.
 const SIGNS = ["meta", "id", "wait", "active", "prioritized", "delayed", "paused", "completed", "failed"];
 
+/** What Redis itself answers with: the connection is sound. */
+class Refusal extends Error {}
+
 /** Reads one reply of RESP 2 from `data` at `at`: [value, end], or undefined while it is not all there. */
 function parse(data, at) {
   if (at >= data.length) return undefined;
@@ -36,7 +43,7 @@ function parse(data, at) {
     case "+":
       return [line, next];
     case "-":
-      return [new Error(`Redis answers: ${line}`), next];
+      return [new Refusal(`Redis answers: ${line}`), next];
     case ":":
       return [Number(line), next];
     case "$": {
@@ -86,7 +93,7 @@ function ask(socket, commands) {
           return;
         }
         if (replies.length < commands.length) return;
-        const refused = replies.find((reply) => reply instanceof Error);
+        const refused = replies.find((reply) => reply instanceof Refusal);
         if (refused) settle(reject, refused);
         else settle(resolve, replies);
       },
@@ -105,18 +112,19 @@ async function measure(socket, queue) {
     ["EXISTS", ...SIGNS.map(key)],
     ["HEXISTS", key("meta"), "paused"],
     ...counts,
-    ["LINDEX", key("wait"), "-1"],
-    ["LINDEX", key("paused"), "-1"],
-    ["ZRANGE", key("prioritized"), "0", "0"],
+    ...ENDS.flatMap((range) => [["LRANGE", key("wait"), ...range], ["LRANGE", key("paused"), ...range]]),
+    ["ZRANGE", key("prioritized"), "0", "1"],
     ["ZRANGE", key("prioritized"), "-1", "-1", "WITHSCORES"],
   ]);
   if (found === 0) return undefined;
-  const [first, put, [next], [, lastScore]] = answers.splice(counts.length);
-  const candidates = [first, put, next, ...(await oldestOfTheLeastUrgent(socket, key("prioritized"), lastScore))];
+  const ids = answers.splice(counts.length);
+  const [, leastUrgent] = ids.pop();
+  const candidates = new Set([...ids.flat(), ...(await oldestOfTheLeastUrgent(socket, key("prioritized"), leastUrgent))]);
   const jobs = Object.fromEntries(Object.keys(COUNTS).map((state, number) => [state, answers[number]]));
   // BullMQ 5 moves the jobs of a paused queue away, 6 leaves them where they are: either way no worker gets them.
   if (halted) Object.assign(jobs, { paused: jobs.paused + jobs.waiting + jobs.prioritized, waiting: 0, prioritized: 0 });
-  return { jobs, oldestSeconds: await oldest(socket, candidates.filter(Boolean).map(key)) };
+  const waits = jobs.waiting + jobs.prioritized + jobs.paused > 0;
+  return { jobs, oldestSeconds: waits ? await oldest(socket, [...candidates].map(key)) : 0 };
 }
 
 /** Jobs of the lowest priority may starve: of these, the first is the oldest. */
@@ -127,13 +135,17 @@ async function oldestOfTheLeastUrgent(socket, key, score) {
   return ids;
 }
 
-/** How long the oldest of these jobs waits. A delay that was asked for is no waiting. */
+/** How long the oldest of these jobs waits, undefined if that cannot be told. A delay that was asked for is no waiting. */
 async function oldest(socket, keys) {
-  if (keys.length === 0) return 0;
+  if (keys.length === 0) return undefined;
   const jobs = await ask(socket, keys.map((key) => ["HMGET", key, "timestamp", "opts"]));
-  // One that was taken in this moment has no hash any more, or will have none soon.
-  const since = jobs.filter(([timestamp]) => timestamp).map(([timestamp, opts]) => Number(timestamp) + delay(opts));
-  return since.length === 0 ? 0 : Math.max(0, (Date.now() - Math.min(...since)) / 1000);
+  const now = Date.now();
+  // One that was taken and removed meanwhile has no hash, and one that was promoted by hand is due in the future.
+  const since = jobs
+    .filter(([timestamp]) => timestamp)
+    .map(([timestamp, opts]) => Number(timestamp) + delay(opts))
+    .filter((due) => due <= now + CLOCKS_APART_MS);
+  return since.length === 0 ? undefined : Math.max(0, (now - Math.min(...since)) / 1000);
 }
 
 function delay(opts) {
@@ -144,15 +156,29 @@ function delay(opts) {
   }
 }
 
+/** A server without a password refuses one; the app's client takes that for a yes. */
+async function authenticate(socket) {
+  await ask(socket, [["AUTH", env.REDIS_PASSWORD]]).catch((error) => {
+    if (!/without any password configured/.test(error.message)) throw error;
+  });
+}
+
+/** Somebody else's key under a queue's name takes away the numbers of that queue alone. */
+function unreadable(queue, error) {
+  if (!(error instanceof Refusal) || !/WRONGTYPE/.test(error.message)) throw error;
+  log("error", "the queue's keys are not those of BullMQ", { queue, why: error.message });
+  return undefined;
+}
+
 async function look() {
   const socket = connect({ host: env.REDIS_HOST, port: Number(env.REDIS_PORT ?? 6379) });
   socket.setTimeout(REDIS_TIMEOUT_MS);
   // Between two questions nobody listens, and an error that nobody hears ends the process.
   socket.on("error", () => {});
   try {
-    if (env.REDIS_PASSWORD) await ask(socket, [["AUTH", env.REDIS_PASSWORD]]);
+    if (env.REDIS_PASSWORD) await authenticate(socket);
     const found = new Map();
-    for (const queue of queues) found.set(queue, await measure(socket, queue));
+    for (const queue of queues) found.set(queue, await measure(socket, queue).catch((error) => unreadable(queue, error)));
     return found;
   } finally {
     socket.destroy();
@@ -161,9 +187,9 @@ async function look() {
 
 const METRICS = {
   bullmq_up: "Whether Redis answered.",
-  bullmq_queue_found: "Whether Redis knows the queue; one that it does not know has no other numbers.",
+  bullmq_queue_found: "Whether the queue is in Redis, as BullMQ keeps it; if not, it has no other numbers.",
   bullmq_job_count: "Jobs in the queue, by BullMQ's state.",
-  bullmq_oldest_job_age_seconds: "How long the oldest job waits that no worker has taken; 0 when none waits.",
+  bullmq_oldest_job_age_seconds: "Since when the oldest job waits that is in no worker's hands, a retry since its first try; 0 when none waits.",
 };
 
 function text(found) {
@@ -174,7 +200,7 @@ function text(found) {
     add("bullmq_queue_found", `{${label}}`, told ? 1 : 0);
     if (!told) continue;
     for (const [state, count] of Object.entries(told.jobs)) add("bullmq_job_count", `{${label},state="${state}"}`, count);
-    add("bullmq_oldest_job_age_seconds", `{${label}}`, told.oldestSeconds);
+    if (told.oldestSeconds !== undefined) add("bullmq_oldest_job_age_seconds", `{${label}}`, told.oldestSeconds);
   }
   return Object.entries(samples)
     .map(([name, values]) => {

@@ -23,6 +23,9 @@ _SCALE_DOWN_STABILISATION_SECONDS = 300
 _SCALE_UP_SECONDS = 15
 _SCALE_UP_PODS = 4
 _FAILURES_BEFORE_FALLBACK = 3
+# KEDA refuses to scale what another autoscaler scales; when the stack goes over from one to the other, both are there
+# for a moment.
+_MAY_BE_REPLACED = {"validations.keda.sh/hpa-ownership": "false"}
 
 
 class Autoscaling(TypedDict):
@@ -39,7 +42,7 @@ class Autoscaling(TypedDict):
 
 
 class QueueScaling(TypedDict):
-    """As many pods as it takes to get the waiting jobs done in time. The cluster needs KEDA 2.17 or newer.
+    """As many pods as it takes to get the waiting jobs done in time. The cluster needs KEDA 2.20.1 or newer.
 
     Jobs that wait on something else use no CPU, so an autoscaler that looks at CPU does not see them.
     """
@@ -170,7 +173,6 @@ def autoscaler(
         deployment: What is scaled.
         scale: Bounds and what to look at.
     """
-    metadata = pods.identity.metadata(pods.namespace)
     deployment_name = deployment.metadata.apply(lambda known: str(known.name))
     opts = pulumi.ResourceOptions(parent=parent)
     if scale.queue is not None:
@@ -178,8 +180,8 @@ def autoscaler(
             f"{name}-autoscaler",
             api_version="keda.sh/v1alpha1",
             kind="ScaledObject",
-            metadata=metadata,
-            spec=_scaled_object(deployment_name, scale, scale.queue),
+            metadata=pods.identity.metadata(pods.namespace),
+            spec=_scaled_object(name, deployment_name, scale, scale.queue),
             opts=opts,
         )
         return
@@ -188,7 +190,7 @@ def autoscaler(
         metrics.append(_metric("memory", scale.memory_percent))
     kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
         f"{name}-autoscaler",
-        metadata=metadata,
+        metadata=pods.identity.metadata(pods.namespace, notes=_MAY_BE_REPLACED),
         spec={
             "scale_target_ref": {"api_version": "apps/v1", "kind": "Deployment", "name": deployment_name},
             "min_replicas": scale.min_replicas,
@@ -200,7 +202,7 @@ def autoscaler(
     )
 
 
-def _scaled_object(deployment: Input[str], scale: Scale, queue: QueueScale) -> Mapping[str, Any]:
+def _scaled_object(name: str, deployment: Input[str], scale: Scale, queue: QueueScale) -> Mapping[str, Any]:
     """KEDA's object: the sum of all that there is to do, divided by what one pod gets done in time."""
     triggers = {
         f"q{number}_{state}": f'{JOB_COUNT}{{queue="{name}",state="{state}"}}'
@@ -229,10 +231,12 @@ def _scaled_object(deployment: Input[str], scale: Scale, queue: QueueScale) -> M
                 "metricType": "AverageValue",
             },
             "horizontalPodAutoscalerConfig": {
+                # KEDA's own name for it would be longer than it accepts itself.
+                "name": f"{name}-queues",
                 "behavior": {
                     "scaleUp": {"stabilizationWindowSeconds": 0, "policies": growth, "selectPolicy": "Max"},
                     "scaleDown": {"stabilizationWindowSeconds": _SCALE_DOWN_STABILISATION_SECONDS},
-                }
+                },
             },
         },
         "triggers": [

@@ -33,7 +33,7 @@ class WorkerArgs(TypedDict):
     queues: NotRequired[list[str]]
     """Names of the BullMQ queues that it takes jobs from, told to the app as ``QUEUES``; default: the app's own."""
     concurrency: NotRequired[int]
-    """Jobs that one process works on at a time, 1-1000; default: the app's own."""
+    """Jobs of each queue that one process works on at a time, 1-1000; default: the app's own."""
     port: NotRequired[int]
     """TCP port of the worker's health endpoint, 1024-65535; default none: the process is the only sign."""
     probes: NotRequired[Probes]

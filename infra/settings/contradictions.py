@@ -291,10 +291,26 @@ def _queues(settings: Settings) -> Iterator[Contradiction]:
             ("worker.queues", "workers"), None, f"names no queue, so its pods would take jobs from {others}, too",
             "name those that are left to it, or set worker.enabled to false",
         )  # fmt: skip
-    if settings.queues.metrics and not settings.measured_queues:
+    yield from _queue_metrics(settings, keda)
+
+
+def _queue_metrics(settings: Settings, keda: bool) -> Iterator[Contradiction]:
+    wanted = settings.queues
+    if wanted.metrics and not settings.measured_queues:
         yield Contradiction(
-            ("queues.metrics", "worker.queues"), True, "is set, but no worker names a queue to tell about",
-            "name them: pulumi config set --path 'pxl:worker.queues[0]' jobs",
+            ("queues.metrics", "worker.queues", "worker.enabled", "workers"), True,
+            "is set, but no worker pods name a queue to tell about",
+            "name them in worker.queues, with worker.enabled, or in a group of workers",
+        )  # fmt: skip
+    if wanted.metrics and not keda and not wanted.metrics_namespaces:
+        yield Contradiction(
+            ("queues.metrics", "queues.metricsNamespaces"), True, "is set, but nobody may ask",
+            "name the namespace of whoever does: pulumi config set --path 'pxl:queues.metricsNamespaces[0]' monitoring",
+        )  # fmt: skip
+    if wanted.metrics_namespaces and not (keda or wanted.metrics):
+        yield Contradiction(
+            ("queues.metricsNamespaces", "queues.metrics", "autoscaling.engine"), wanted.metrics_namespaces,
+            "has no effect while nothing tells about queues", "set queues.metrics to true, or remove it",
         )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ class Worker(Workload):
         default_factory=list,
         description="BullMQ queues that it takes jobs from, told to it as QUEUES; default: its own",
     )
-    concurrency: int = Field(5, ge=1, le=1000, description="jobs that one process works on at once")
+    concurrency: int = Field(5, ge=1, le=1000, description="jobs of each queue that one process works on at once")
     target_seconds: int = Field(30, ge=1, le=86400, description="with keda: in how long what waits now is to be done")
     job_milliseconds: int = Field(
         1000,
@@ -90,7 +90,7 @@ class WorkerGroup(Section):
 
     command: Command | None = Field(None, description="what the container runs")
     queues: list[QueueName] = Field(min_length=1, description="BullMQ queues that this group alone takes jobs from")
-    concurrency: Annotated[int, Field(ge=1, le=1000)] | None = Field(None, description="jobs of one process at once")
+    concurrency: Annotated[int, Field(ge=1, le=1000)] | None = Field(None, description="see worker")
     replicas: Annotated[Replicas, BeforeValidator(_replicas)] | None = Field(None, description="pods, or bounds")
     resources: Resources | None = Field(None, description="what one pod asks for")
     drain_seconds: Annotated[int, Field(ge=5, le=3600)] | None = Field(None, description="time to finish jobs")

@@ -32,8 +32,7 @@ class Addon:
 
 ADDONS = {
     METRICS_SERVER: Addon(METRICS_SERVER, "sigs.k8s.io/metrics-server", "manifests/base"),
-    # Without its admission webhook, which would ask for certificates before anything can be made.
-    KEDA: Addon(KEDA, "github.com/kedacore/keda/v2", "config/minimal"),
+    KEDA: Addon(KEDA, "github.com/kedacore/keda/v2", "config/default"),
 }
 
 

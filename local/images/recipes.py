@@ -79,7 +79,11 @@ PLATFORM: Mapping[str, Recipe] = {
             "keda",
             None,
             "some seconds",
-            {"keda": assets.program("keda", "operator"), "keda-adapter": assets.program("keda", "adapter")},
+            {
+                "keda": assets.program("keda", "operator"),
+                "keda-adapter": assets.program("keda", "adapter"),
+                "keda-admission-webhooks": assets.program("keda", "webhooks"),
+            },
         ),
     )
 }

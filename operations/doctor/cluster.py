@@ -22,6 +22,8 @@ _ENFORCING = {
     "kube-router": "kube-router", "ovnkube": "OVN-Kubernetes", "ovs-ovn": "Kube-OVN", "azure-npm": "Azure NPM",
     "anetd": "GKE Dataplane V2", "kube-network-policies": "kube-network-policies", "kindnet": "kindnet",
 }  # fmt: skip
+# Before it, several triggers that fail at once could end its operator.
+_OLDEST_KEDA = (2, 20, 1)
 _NODE_AGENT_LEASE = "pxl-network-policies"
 _SILENT = {"flannel": "Flannel"}
 # The controller's own, and that of EKS Auto Mode.
@@ -132,12 +134,11 @@ def metrics(subject: Subject) -> Finding | None:
 def keda(subject: Subject) -> Finding | None:
     """With ``autoscaling.engine: keda``, its API and the metrics that it serves, from where the policies let it ask."""
     cluster = subject.cluster
-    if cluster is None or not _by_keda(subject):
+    if cluster is None or not _by_keda(subject) or not any(map(_is_scaled, _worker_groups(subject))):
         return None
     namespace = subject.value("autoscaling", "kedaNamespace") or "keda"
     try:
         defined = cluster.get("/apis/keda.sh/v1alpha1")
-        operator = cluster.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/keda-operator")
         served = None if defined is None else cluster.get("/apis/external.metrics.k8s.io/v1beta1")
     except _UNREACHABLE as error:
         # An APIService without its server answers 503: registered, but dead.
@@ -145,12 +146,52 @@ def keda(subject: Subject) -> Finding | None:
         return fail(f"its metrics do not answer: {rollout.api_words(error)}", remedy)
     if defined is None or served is None:
         missing = "keda.sh/v1alpha1" if defined is None else "external.metrics.k8s.io"
-        remedy = "install KEDA 2.18 or newer, or set autoscaling.engine to hpa"
+        remedy = "install KEDA 2.20.1 or newer, or set autoscaling.engine to hpa"
         return fail(f"the cluster has no {missing}, so no worker is scaled", remedy)
+    try:
+        return _judge_keda(namespace, cluster.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/keda-operator"))
+    except _UNREACHABLE as error:
+        return _unknown(cluster, error)
+
+
+def _judge_keda(namespace: str, operator: dict[str, Any] | None) -> Finding:
     if operator is None:
         remedy = "set autoscaling.kedaNamespace to the namespace of its operator"
         return fail(f"there is no keda-operator in namespace {namespace}, the only one that may ask the queues", remedy)
-    return ok("there, and the queues may be asked from its namespace")
+    label = operator["metadata"].get("labels", {}).get("app.kubernetes.io/version", "")
+    found = re.fullmatch(r"v?(\d+)\.(\d+)\.(\d+).*", label)
+    version = tuple(map(int, found.groups())) if found else None
+    if version is not None and version < _OLDEST_KEDA:
+        least = ".".join(map(str, _OLDEST_KEDA))
+        return fail(
+            f"it is {label}: before {least} its operator can crash over several triggers", f"upgrade to {least}"
+        )
+    return ok(f"{label if version else 'there'}, and the queues may be asked from its namespace")
+
+
+@check("scaling on queues", Area.CLUSTER)
+def queue_scaling(subject: Subject) -> Finding | None:
+    """With KEDA, whether it knows how much waits: while it does not, it keeps the pods that there are."""
+    cluster = subject.cluster
+    if cluster is None or not _by_keda(subject):
+        return None
+    try:
+        found = cluster.get(f"/apis/keda.sh/v1alpha1/namespaces/{subject.namespace}/scaledobjects") or {}
+    except _UNREACHABLE as error:
+        return _unknown(cluster, error)
+    blind = [one["metadata"]["name"] for one in found.get("items", []) if _falls_back(one)]
+    if blind:
+        remedy = (
+            f"kubectl --namespace {subject.namespace} logs -l app.kubernetes.io/name=queue-metrics; a queue that Redis "
+            "does not know (bullmq_queue_found 0) keeps its whole group as it is"
+        )
+        return fail(f"{', '.join(blind)} does not know how much waits, and keeps the pods that there are", remedy)
+    return ok(f"{len(found.get('items', []))} groups of workers") if found.get("items") else None
+
+
+def _falls_back(scaled_object: dict[str, Any]) -> bool:
+    conditions = scaled_object.get("status", {}).get("conditions", [])
+    return any(one.get("type") == "Fallback" and one.get("status") == "True" for one in conditions)
 
 
 @check("priority classes", Area.CLUSTER)
@@ -158,6 +199,7 @@ def priority_classes(subject: Subject) -> Finding | None:
     """The PriorityClasses that the settings name: without its class no pod is made."""
     cluster = subject.cluster
     groups = [subject.section("api"), subject.section("worker"), *subject.section("workers").values()]
+    groups = [group for group in groups if isinstance(group, dict)]
     wanted = sorted({str(group["priorityClass"]) for group in groups if group.get("priorityClass")})
     if cluster is None or not wanted:
         return None
@@ -253,14 +295,18 @@ def _aws_enforces(daemon_sets: list[dict[str, Any]]) -> bool:
 
 def _autoscaled(subject: Subject) -> bool:
     """Whether something is scaled on CPU and memory."""
-    groups = subject.section("workers").values()
-    bounds = [subject.value("worker", "replicas"), *(group.get("replicas") for group in groups)]
-    if _by_keda(subject):
-        bounds = []
-    return any(
-        isinstance(one, dict) and one.get("max", 0) > one.get("min", 0)
-        for one in (subject.value("api", "replicas"), *bounds)
-    )
+    bounds = [] if _by_keda(subject) else _worker_groups(subject)
+    return any(map(_is_scaled, (subject.value("api", "replicas"), *bounds)))
+
+
+def _worker_groups(subject: Subject) -> list[Any]:
+    """How many pods each kind of worker has, as the settings say it."""
+    groups = [group for group in subject.section("workers").values() if isinstance(group, dict)]
+    return [subject.value("worker", "replicas"), *(group.get("replicas") for group in groups)]
+
+
+def _is_scaled(replicas: Any) -> bool:
+    return isinstance(replicas, dict) and replicas.get("max", 0) > replicas.get("min", 0)
 
 
 def _by_keda(subject: Subject) -> bool:

@@ -5,6 +5,8 @@ BullMQ, is asked in tests/e2e/test_worker_groups.py.
 """
 
 import re
+import socket
+import socketserver
 import subprocess
 import threading
 import time
@@ -136,9 +138,33 @@ def test_a_paused_queue_has_nothing_to_do_for_workers(store: Any, asked: Any, ke
     assert age(found) == pytest.approx(60, abs=2), "but they wait all the same"
 
 
-def test_a_job_that_is_taken_meanwhile_is_no_age(store: Any, asked: Any):
-    store.lpush("bull:jobs:wait", "gone")
-    assert (count(found := asked(), "waiting"), age(found)) == (1, 0)
+def test_what_is_put_back_does_not_hide_what_waits_longer(store: Any, asked: Any):
+    store.lpush("bull:jobs:wait", add(store, "old", 90))
+    store.lpush("bull:jobs:wait", add(store, "young", 5))
+    store.rpush("bull:jobs:wait", add(store, "retried", 1))
+    assert age(asked()) == pytest.approx(90, abs=2)
+
+
+def test_a_stack_of_jobs_starves_at_its_other_end(store: Any, asked: Any):
+    for number in range(5):
+        store.rpush("bull:jobs:wait", add(store, f"lifo{number}", 100 - 20 * number))
+    assert age(asked()) == pytest.approx(100, abs=2)
+
+
+@pytest.mark.parametrize("opts", [None, '{"delay": 86400000}'], ids=["taken meanwhile", "promoted by hand"])
+def test_an_age_that_cannot_be_told_is_not_told(store: Any, asked: Any, opts: str | None):
+    store.lpush("bull:jobs:wait", "gone" if opts is None else add(store, "w", 3, opts=opts))
+    found = asked()
+    assert count(found, "waiting") == 1
+    assert 'bullmq_oldest_job_age_seconds{queue="jobs"}' not in found, "0 would say that none waits"
+
+
+def test_somebody_elses_key_takes_one_queues_numbers_away_and_no_others(store: Any, asked: Any):
+    store.set("bull:jobs:wait", "no list")
+    store.lpush("bull:mail:wait", add(store, "w", 1, queue="mail"))
+    found = asked(QUEUES="jobs,mail")
+    assert found['bullmq_queue_found{queue="jobs"}'] == 0
+    assert count(found, "waiting", "mail") == 1
 
 
 def test_its_keys_may_have_another_prefix(store: Any, asked: Any):
@@ -153,9 +179,9 @@ def test_without_redis_it_says_so_and_nothing_else(server: Any, store: Any, expo
     server.shutdown()
     server.server_close()
     store.connection_pool.disconnect()
-    exporters.append(Exporter(1))
-    assert exporters[1].numbers() == {"bullmq_up": 0}, "no number is better than a wrong one"
-    assert exporters[1].text("/healthz") == "ok\n", "it is well itself"
+    time.sleep(0.6)
+    assert exporters[0].numbers() == {"bullmq_up": 0}, "no number is better than a wrong one, and an old one is wrong"
+    assert exporters[0].text("/healthz") == "ok\n", "it is well itself"
 
 
 def test_a_refused_password_is_told_without_it(server: Any, exporters: list[Exporter]):
@@ -165,3 +191,81 @@ def test_a_refused_password_is_told_without_it(server: Any, exporters: list[Expo
     said = exporters[0].process.communicate(timeout=10)[0]
     assert "Redis does not answer" in said and "wrong-and-secret" not in said
     assert exporters[0].process.returncode == 0, "told to go, it goes"
+
+
+class Odd(socketserver.BaseRequestHandler):
+    """A server that answers every command alike, or not at all, piece by piece if it is told to."""
+
+    reply = b""
+    pieces = 1
+    closes = False
+
+    def handle(self) -> None:
+        while words := self.request.recv(65536):
+            # One reply a command; a command begins with the number of its words.
+            whole = self.reply * len(re.findall(rb"(?:^|\r\n)\*\d+\r\n", words))
+            for start in range(0, len(whole), step := max(1, len(whole) // self.pieces)):
+                self.request.sendall(whole[start : start + step])
+                time.sleep(0.01 if self.pieces > 1 else 0)
+            if self.closes:
+                return
+
+
+@pytest.fixture
+def odd(exporters: list[Exporter]) -> Iterator[Any]:
+    servers: list[socketserver.ThreadingTCPServer] = []
+
+    def answer(**handler: Any) -> Numbers:
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), type("Handler", (Odd,), handler))
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        exporters.append(Exporter(server.server_address[1]))
+        return exporters[-1].numbers()
+
+    yield answer
+    for one in servers:
+        one.shutdown()
+        one.server_close()
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        {"reply": b""},
+        {"reply": b"-LOADING Redis is loading the dataset in memory\r\n"},
+        {"reply": b"-NOAUTH Authentication required.\r\n"},
+        {"reply": b"HTTP/1.1 400 Bad Request\r\n\r\n"},
+        {"reply": b"$10\r\nhal", "closes": True},
+    ],
+    ids=["silent", "loading", "a password is asked for", "no Redis", "closed in the middle of a reply"],
+)
+def test_what_is_no_answer_is_none(odd: Any, handler: dict[str, Any]):
+    assert odd(**handler) == {"bullmq_up": 0}
+
+
+def test_a_reply_may_come_in_pieces(odd: Any):
+    assert odd(reply=b":0\r\n", pieces=40) == {"bullmq_up": 1, 'bullmq_queue_found{queue="jobs"}': 0}
+
+
+def test_a_server_without_a_password_may_be_given_one(server: Any, store: Any, exporters: list[Exporter]):
+    store.lpush("bull:jobs:wait", "x")
+
+    class Open(Odd):
+        reply = b"-ERR AUTH <password> called without any password configured for the default user.\r\n"
+
+        def handle(self) -> None:
+            self.request.sendall(self.reply if self.request.recv(4096) else b"")
+            # From here on it is the real one's turn.
+            with socket.create_connection(("127.0.0.1", server.server_address[1])) as behind:
+                while words := self.request.recv(65536):
+                    behind.sendall(words)
+                    time.sleep(0.1)
+                    self.request.sendall(behind.recv(65536))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Open) as front:
+        front.daemon_threads = True
+        threading.Thread(target=front.serve_forever, daemon=True).start()
+        exporters.append(Exporter(front.server_address[1], REDIS_PASSWORD="unasked-for"))
+        assert exporters[0].numbers()["bullmq_up"] == 1
+        front.shutdown()

@@ -53,15 +53,16 @@ class Cluster:
         """Whether somebody has stopped the proof."""
         return self.halt.is_set()
 
-    def worker(self) -> Workload:
-        """The workers.
+    def workers(self) -> list[Workload]:
+        """Every kind of workers.
 
         Raises:
             Problem: There are none.
         """
-        if "worker" not in self.found:
+        there = [workload for workload in self.found.values() if workload.role == "worker"]
+        if not there:
             raise Problem("the stack has no workers to kill")
-        return self.found["worker"]
+        return there
 
 
 def restart() -> Change:
@@ -99,12 +100,12 @@ def drain() -> Change:
 
 
 def crash() -> Change:
-    """A worker is killed without a warning, in the middle of its jobs."""
+    """A worker of each kind is killed without a warning, in the middle of its jobs."""
 
     def begin(cluster: Cluster) -> None:
-        pods = cluster.workloads.pods(cluster.worker())
-        for pod in pods[:1]:
-            cluster.workloads.delete(pod, grace_seconds=0)
+        for workload in cluster.workers():
+            for pod in cluster.workloads.pods(workload)[:1]:
+                cluster.workloads.delete(pod, grace_seconds=0)
         # The Deployment says a moment longer that all of them are there.
         until = time.monotonic() + _NOTICED_SECONDS
         while cluster.workloads.complete("worker") and time.monotonic() < until:
@@ -117,7 +118,8 @@ def workers() -> Change:
     """All workers are replaced, and then one is killed without a warning."""
 
     def begin(cluster: Cluster) -> None:
-        cluster.workloads.restart(cluster.worker())
+        for workload in cluster.workers():
+            cluster.workloads.restart(workload)
         cluster.workloads.wait(["worker"], cluster.seconds, cluster.stopped)
         crash().begin(cluster)
 

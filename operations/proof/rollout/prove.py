@@ -83,7 +83,7 @@ def prove(workloads: Workloads, change: Change, drive: Drive, say: Callable[[str
     clock = Clock()
     pods = Pods(api, namespace, f"app.kubernetes.io/name={workloads.name}", clock)
     # What still leaves from an earlier change would be taken for this one's doing.
-    workloads.wait(list(found), _SETTLED_SECONDS, halt.is_set)
+    workloads.wait(sorted({workload.role for workload in found.values()}), _SETTLED_SECONDS, halt.is_set)
     deaf = _deaf(api, cluster)
     pods.start()
     try:
@@ -177,8 +177,9 @@ def _explained(killed: Killed, measured: Measured, heard: dict[str, bool | None]
     if "outlived its grace" not in killed.why:
         return killed
     role = next((pod.workload for pod in measured.pods if pod.name == killed.pod), "")
-    hears, clustered = heard.get(killed.pod.rpartition("-")[0]), role in cluster.found and cluster.found[role].clustered
-    longer = f"raise {role or 'api'}.drainSeconds, or {_SHORTER.get(role, _SHORTER['api'])}"
+    ours = next((one for one in cluster.found.values() if killed.pod.startswith(f"{one.name}-")), None)
+    hears, clustered = heard.get(killed.pod.rpartition("-")[0]), ours is not None and ours.clustered
+    longer = f"raise {ours.settings if ours else 'api'}.drainSeconds, or {_SHORTER.get(role, _SHORTER['api'])}"
     if hears is False:
         cure = (
             f"its process 1 has no handler for SIGTERM, and the kernel drops what process 1 does not handle: {_CLUSTER}"

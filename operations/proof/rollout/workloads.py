@@ -35,6 +35,7 @@ class Workload:
         pre_stop_seconds: How much of that they keep serving.
         selector: The labels of its pods.
         clustered: Whether its process 1 is the primary of a Node cluster, which hands SIGTERM on.
+        instance: Its name in the stack, such as ``worker-reports``.
     """
 
     role: str
@@ -43,6 +44,13 @@ class Workload:
     pre_stop_seconds: int
     selector: dict[str, str]
     clustered: bool = False
+    instance: str = ""
+
+    @property
+    def settings(self) -> str:
+        """The key of its settings: ``workers.reports`` for the component ``worker-reports``."""
+        group = self.instance.removeprefix(f"{self.role}-")
+        return self.role if group == self.instance else f"{self.role}s.{group}"
 
     @property
     def closing_seconds(self) -> int:
@@ -186,5 +194,6 @@ def _workload(role: str, deployment: Object) -> Workload:
         grace_seconds=int(pod.get("terminationGracePeriodSeconds", 30)),
         pre_stop_seconds=int(sleep.get("seconds", 0)),
         selector=deployment["spec"]["selector"]["matchLabels"],
+        instance=_instance(deployment),
         clustered={"name": _CLUSTERED, "value": "true"} in pod["containers"][0].get("env", []),
     )

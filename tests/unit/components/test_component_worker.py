@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pulumi_recording import AUTO_NAME_SUFFIX, IMAGE, Recording
+from pulumi_recording import AUTO_NAME_SUFFIX, IMAGE, Recording, deploy
 from pxl_components import Worker
 
 ARGS = {"namespace": "apps", "image": IMAGE}
@@ -116,6 +116,19 @@ def test_keda_owns_the_number_of_pods(deployed: Deployed):
     assert "replicas" not in deployment.spec and "spec.replicas" in deployment.ignore_changes
     assert recording.of("HorizontalPodAutoscaler") == [], "two would undo each other's changes"
     assert recording.one("ScaledObject").spec["scaleTargetRef"]["name"] == deployment.name + AUTO_NAME_SUFFIX
+
+
+def test_kedas_own_autoscaler_has_a_name_that_it_accepts():
+    name = "w" * 40
+    args: Any = {**ARGS, "concurrency": 5, "queue_scaling": SCALING}
+    recording = deploy(lambda: Worker(name, args) and None)
+    ours = recording.one("ScaledObject").spec["advanced"]["horizontalPodAutoscalerConfig"]["name"]
+    assert name in ours and len(ours) <= 63, "KEDA refuses a longer one"
+
+
+def test_one_autoscaler_may_take_over_from_the_other(deployed: Deployed):
+    ours = deployed(Worker, {**ARGS, "autoscaling": {"max_replicas": 3}}).one("HorizontalPodAutoscaler")
+    assert ours.metadata["annotations"] == {"validations.keda.sh/hpa-ownership": "false"}, "both are there for a moment"
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,9 @@ def test_a_group_of_workers_has_its_own_and_the_rest_from_the_others(tmp_path):
 def test_groups_stay_where_the_api_runs_the_other_queues(tmp_path):
     settings = settings_of(tmp_path, worker={"enabled": False}, workers={"reports": REPORTS})
     assert list(settings.worker_groups) == ["worker-reports"]
+    assert "queues" not in api_of(settings)
+    named = settings_of(tmp_path, worker={"enabled": False, "queues": ["jobs"]}, workers={"reports": REPORTS})
+    assert api_of(named)["queues"] == ["jobs"], "and takes none of theirs"
 
 
 def test_workers_scale_on_their_queues_by_keda_and_on_cpu_otherwise(tmp_path):

@@ -17,6 +17,10 @@ from operations.errors import Problem
 
 GIB = 1024**3
 
+_BY_KEDA = {
+    "autoscaling": {"engine": "keda", "kedaNamespace": "scaling"},
+    "worker": {"queues": ["jobs"], "replicas": {"min": 1, "max": 4}},
+}
 _OPERATOR = "apps/v1/namespaces/scaling/deployments/keda-operator"
 
 
@@ -347,13 +351,37 @@ def test_a_further_group_of_workers_scales_too() -> None:
     ],
 )
 def test_scaling_on_queues_needs_keda_where_it_may_ask(there: tuple[str, ...], words: str | None) -> None:
-    answers = {f"/apis/{path}": {} for path in there}
-    wanted = {"engine": "keda", "kedaNamespace": "scaling"}
-    found = cluster.keda(of(Answering(answers), autoscaling=wanted))
+    answers = {f"/apis/{path}": {"metadata": {}} for path in there}
+    found = cluster.keda(of(Answering(answers), **_BY_KEDA))
     assert found is not None
     assert found[0] is (Level.OK if words is None else Level.FAIL)
     assert words is None or words in found[1]
     assert cluster.keda(of(Answering({}))) is None, "without it, nobody is asked"
+    fixed = {**_BY_KEDA, "worker": {"replicas": 2}}
+    assert cluster.keda(of(Answering({}), **fixed)) is None, "nor where nothing is scaled"
+
+
+@pytest.mark.parametrize(("label", "level"), [("2.20.1", Level.OK), ("2.21.0", Level.OK), ("v2.19.3", Level.FAIL),
+                                              ("latest", Level.OK), ("", Level.OK)])  # fmt: skip
+def test_a_keda_whose_operator_can_crash_is_too_old(label: str, level: Level) -> None:
+    answers: dict[str, Any] = {f"/apis/{path}": {} for path in ("keda.sh/v1alpha1", "external.metrics.k8s.io/v1beta1")}
+    answers[f"/apis/{_OPERATOR}"] = {"metadata": {"labels": {"app.kubernetes.io/version": label}}}
+    found = cluster.keda(of(Answering(answers), **_BY_KEDA))
+    assert found is not None and found[0] is level
+
+
+def test_a_group_whose_queues_cannot_be_measured_is_named() -> None:
+    def named(name: str, status: str) -> dict[str, Any]:
+        return {"metadata": {"name": name}, "status": {"conditions": [{"type": "Fallback", "status": status}]}}
+
+    path = "/apis/keda.sh/v1alpha1/namespaces/pxl-staging/scaledobjects"
+    blind = cluster.queue_scaling(
+        of(Answering({path: {"items": [named("a", "True"), named("b", "False")]}}), **_BY_KEDA)
+    )
+    assert blind is not None and blind[0] is Level.FAIL and blind[1].startswith("a does not know")
+    seeing = cluster.queue_scaling(of(Answering({path: {"items": [named("b", "False")]}}), **_BY_KEDA))
+    assert seeing is not None and seeing[0] is Level.OK
+    assert cluster.queue_scaling(of(Answering({}))) is None
 
 
 def test_a_priority_class_that_does_not_exist_is_named() -> None:
