@@ -9,7 +9,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Input
 from pulumi_kubernetes.core.v1 import ServiceSpecArgsDict
 
-from pxl_components.app import AppSpec, app_container, read_drain
+from pxl_components.app import AppSpec, app_container, read_cluster_workers, read_drain
 from pxl_components.deployment import Rollout, deploy
 from pxl_components.drain import Drain
 from pxl_components.endpoints import Endpoint, ExternalEgress, IngressSource, in_cluster, output
@@ -66,7 +66,8 @@ class ApiArgs(TypedDict):
     priority_class: NotRequired[str]
     """Name of an existing PriorityClass: whose pods go first when nodes are full; default: the cluster's."""
     cluster_workers: NotRequired[int]
-    """Processes in the framework's cluster mode, 1-64; default: single process. 1 makes SIGTERM drain."""
+    """Processes in the framework's cluster mode, 0-64; 0 is a single process without it. Default 0, but 1 with contract
+    ``framework``: its apps hear SIGTERM in no other mode."""
     connects_to: NotRequired[list[Input[Endpoint]]]
     """What the API may reach."""
     external_egress: NotRequired[list[ExternalEgress]]
@@ -210,7 +211,7 @@ class _Spec:
             scale=Scale.read(given),
             rollout=Rollout.read(given, min_ready_seconds=10),
             drain=read_drain(given, receives_traffic=True),
-            cluster_workers=given.optional_integer("cluster_workers", 1, 64),
+            cluster_workers=read_cluster_workers(given, app.environment),
             service_name=given.dns_label("service_name", name),
             node_port=node_port,
             traffic_policy=given.choice("external_traffic_policy", ExternalTrafficPolicy.CLUSTER),

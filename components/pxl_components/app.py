@@ -142,6 +142,18 @@ def read_drain(args: Arguments, *, receives_traffic: bool) -> Drain:
     return drain
 
 
+def read_cluster_workers(args: Arguments, environment: EnvironmentSpec) -> int | None:
+    """How many processes the framework's cluster mode has; None for a single process without it.
+
+    Process 1 of a container gets no signal that it has no handler for, and the framework has one in cluster mode only.
+
+    Raises:
+        ArgumentError: out of bounds.
+    """
+    default = 1 if environment.kind is EnvironmentContract.FRAMEWORK else 0
+    return args.integer("cluster_workers", default, 0, 64) or None
+
+
 def app_container(
     parent: pulumi.Resource,
     name: str,

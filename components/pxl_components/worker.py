@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 from pulumi import Input
 
-from pxl_components.app import AppSpec, app_container, read_drain
+from pxl_components.app import AppSpec, app_container, read_cluster_workers, read_drain
 from pxl_components.deployment import Rollout, deploy
 from pxl_components.drain import Drain
 from pxl_components.endpoints import Endpoint, ExternalEgress
@@ -55,7 +55,8 @@ class WorkerArgs(TypedDict):
     priority_class: NotRequired[str]
     """Name of an existing PriorityClass: whose pods go first when nodes are full; default: the cluster's."""
     cluster_workers: NotRequired[int]
-    """Processes in the framework's cluster mode, 1-64; default: single process. 1 makes SIGTERM drain."""
+    """Processes in the framework's cluster mode, 0-64; 0 is a single process without it. Default 0, but 1 with contract
+    ``framework``: its apps hear SIGTERM in no other mode."""
     connects_to: NotRequired[list[Input[Endpoint]]]
     """What the worker may reach."""
     external_egress: NotRequired[list[ExternalEgress]]
@@ -119,10 +120,11 @@ class _Spec:
         if port is None and given.has("probes"):
             raise given.error("probes", None, "have no port to ask", "give port, or remove probes")
         concurrency = given.optional_integer("concurrency", 1, 1000)
-        processes = given.optional_integer("cluster_workers", 1, 64)
+        app = AppSpec.read(given, identity, ("node", "dist/queue-worker.js"), Links.read(given))
+        processes = read_cluster_workers(given, app.environment)
         at_once = None if concurrency is None else concurrency * (processes or 1)
         return _Spec(
-            app=AppSpec.read(given, identity, ("node", "dist/queue-worker.js"), Links.read(given)),
+            app=app,
             port=port,
             probes=NO_PROBES if port is None else ProbeSpec.read(given, port, None).probes(),
             scale=Scale.read_with_queues(given, jobs_at_once=at_once),

@@ -140,8 +140,10 @@ class App(Section):
     env: dict[EnvName, str] = Field(default_factory=dict, description="further environment variables, not secret")
     empty_env_file: bool = Field(False, description="mount an empty .env in the working directory")
     workdir: Annotated[str, Field(pattern=FOLDER)] = Field("/app", description="the image's working directory")
-    cluster_workers: Annotated[int, Field(ge=1, le=32)] | None = Field(
-        None, description="processes of Node cluster in a pod; 1 gives an app without signal handlers a graceful end"
+    cluster_workers: Annotated[int, Field(ge=0, le=32)] | None = Field(
+        None,
+        description="processes of Node cluster in a pod, 0 for none; 1 gives an app without signal handlers a graceful "
+        "end, and is the default with app.contract framework",
     )
 
 

@@ -275,7 +275,7 @@ def test_memory_scales_only_when_it_is_asked_for(deployed: Deployed):
         ({"working_dir": "app"}, ["working_dir = 'app'", "absolute path"]),
         ({"replica": 3}, ["replica = 3 does not exist", "did you mean 'replicas'?"]),
         ({"namespace": ""}, ["namespace = ''"]),
-        ({"cluster_workers": 0}, ["cluster_workers = 0"]),
+        ({"cluster_workers": -1}, ["cluster_workers = -1"]),
     ],
 )
 @pytest.mark.parametrize("component", [Api, Worker])
@@ -299,6 +299,15 @@ def test_cluster_mode_gives_the_framework_a_signal_handler(deployed: Deployed):
     env = deployed(Api, {**APP, "cluster_workers": 1}).one("Deployment").env
     assert (env["PXL_CLUSTER_ENABLED"], env["PXL_CLUSTER_WORKERS"]) == ("true", "1")
     assert "PXL_CLUSTER_ENABLED" not in deployed(Api, APP).one("Deployment").env
+
+
+@pytest.mark.parametrize("component", [Api, Worker])
+def test_an_app_of_the_framework_alone_is_in_cluster_mode_by_itself(deployed: Deployed, component: type):
+    args = {**APP, "environment": {**APP.get("environment", {}), "contract": "framework"}}
+    env = deployed(component, args).one("Deployment").env
+    assert (env["PXL_CLUSTER_ENABLED"], env["PXL_CLUSTER_WORKERS"]) == ("true", "1"), "it hears SIGTERM in no other"
+    alone = deployed(component, {**args, "cluster_workers": 0}).one("Deployment").env
+    assert "PXL_CLUSTER_ENABLED" not in alone, "unless it is told not to"
 
 
 def test_a_namespace_that_is_empty_later_fails_the_deployment():
