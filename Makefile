@@ -44,7 +44,7 @@ explain: $(VENV)/installed ## why something of the dev stack is not ready: pod, 
 isolation: $(VENV)/installed ## tries every connection of the dev stack; MARKDOWN=docs/isolation.md writes the page
 	@$(PYTHON) -m local isolation $(if $(MARKDOWN),--markdown '$(MARKDOWN)') $(CONTEXT_OPTION)
 
-proof: $(VENV)/installed ## releases, kills and failures under load: what they drop, into docs/proof.md: 15 minutes; ONLY=release
+proof: $(VENV)/installed ## releases, kills and failures under load: what they drop, into docs/proof.md: 30 minutes, 10 more the first time; ONLY=release
 	@$(PYTHON) -m local proof $(foreach name,$(ONLY),--only $(name)) $(if $(ONLY),,--markdown docs/proof.md)
 
 psql: $(VENV)/installed ## a prompt of the dev stack's database
