@@ -21,7 +21,7 @@ from pxl_components.workload import NO_PROBES, ContainerProbes, ResourceSpec
 DIGEST_ANNOTATION = "pxl.dev/image-digest"
 _HIGHEST_USER = 2_000_000_000
 _FRAMEWORK_GRACEFUL_SECONDS = 30
-_OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_OBJECT_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ _CLUSTER_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
 _QUEUE_NAME = r"^[A-Za-z0-9_.-]{1,100}$"
 QUEUE_PREFIX = r"^[A-Za-z0-9{}_.:-]+$"
 _GROUP_NAME = r"^[a-z0-9]([-a-z0-9]{0,28}[a-z0-9])?$"
-_OBJECT_NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
+_OBJECT_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 _STACK_NAME = r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$"
 _CERTIFICATE_ARN = r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}$"
 FORMS = {
@@ -146,7 +146,7 @@ FORMS = {
     _QUEUE_NAME: "letters, digits, _ . and -, at most 100",
     QUEUE_PREFIX: "letters, digits, { } _ . : and -",
     _GROUP_NAME: "lower-case letters, digits and hyphens inside, at most 30",
-    _OBJECT_NAME: "the name of an object of Kubernetes: lower-case letters, digits, - and .",
+    _OBJECT_NAME: "the name of an object of Kubernetes: lower-case letters, digits, - and . inside, at most 253",
     _CERTIFICATE_ARN: "the ARN of a certificate of ACM",
     r"^vpc-[0-9a-f]+$": "the id of a VPC, vpc-...",
     r"^subnet-[0-9a-f]+$": "the id of a subnet, subnet-...",
@@ -188,7 +188,7 @@ Region = Annotated[str, Field(pattern=_REGION)]
 ClusterName = Annotated[str, Field(pattern=_CLUSTER_NAME)]
 QueueName = Annotated[str, Field(pattern=_QUEUE_NAME)]
 GroupName = Annotated[str, Field(pattern=_GROUP_NAME)]
-ObjectName = Annotated[str, Field(pattern=_OBJECT_NAME)]
+ObjectName = Annotated[str, Field(pattern=_OBJECT_NAME, max_length=253)]
 StackName = Annotated[str, Field(pattern=_STACK_NAME)]
 CertificateArn = Annotated[str, Field(pattern=_CERTIFICATE_ARN)]
 VpcId = Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")]

@@ -49,6 +49,7 @@ class Admission:
         self._kinds: dict[str, dict[str, str]] = {}
         self._namespaces: dict[str, str] = {}
         self._accounts: set[tuple[str, str]] = set()
+        self._priorities: set[str] = set()
         self._known: dict[str, list[str]] = {}
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(workers)
@@ -94,6 +95,7 @@ class Admission:
             return [obj]
         template = obj["spec"]["template"]
         self._account(namespace, template["spec"]["serviceAccountName"])
+        self._priority(template["spec"].get("priorityClassName"))
         metadata = {
             **template["metadata"],
             "name": f"{obj['metadata']['name']}-7d4c9b6f5-x2k9p",
@@ -148,6 +150,15 @@ class Admission:
             body = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
             assert self._apply(body, {"fieldManager": _MANAGER}) == []
 
+    def _priority(self, name: str | None) -> None:
+        """The PriorityClass of a pod has to be there, too; the cluster's own are."""
+        if name is not None and not name.startswith("system-") and name not in self._priorities:
+            self._priorities.add(name)
+            body = {
+                "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}, "value": 1,
+            }  # fmt: skip
+            assert self._apply(body, {"fieldManager": _MANAGER}) == []
+
     def _resource(self, obj: Obj) -> str | None:
         """The path of a kind, with a gap for the namespace; None for a kind that the server does not have."""
         version = obj["apiVersion"]
@@ -175,6 +186,8 @@ class Admission:
         self._threads.shutdown()
         for name in self._namespaces.values():
             self._request("DELETE", f"/api/v1/namespaces/{name}")
+        for name in self._priorities:
+            self._request("DELETE", f"/apis/scheduling.k8s.io/v1/priorityclasses/{name}")
 
 
 def named(obj: Obj) -> Obj:
