@@ -5,6 +5,6 @@ settings need them: few do on a laptop, and KEDA takes long to build.
 """
 
 from local.autoscalers.install import ensure
-from local.autoscalers.need import needed
+from local.autoscalers.need import KEDA, METRICS_SERVER, needed
 
-__all__ = ["ensure", "needed"]
+__all__ = ["KEDA", "METRICS_SERVER", "ensure", "needed"]

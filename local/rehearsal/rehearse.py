@@ -10,7 +10,7 @@ from typing import Any
 from infra.repositories import repository
 from infra.settings import Settings, SettingsError, from_stack_file
 from infra.settings.model import EnvironmentName
-from local import answering, engine, images, node, platform, stackfile, stacks
+from local import answering, autoscalers, engine, images, node, platform, stackfile, stacks
 from local.aws import seed, server
 from local.node import ports
 from local.node.config import REGISTRY_HOSTS
@@ -90,6 +90,8 @@ def rehearse(state: State, stack: str, *, app: Path, port: int | None) -> str | 
     keeper.ensure(state, setting)
     _answer_for_registry(target.node, settings)
     used.plugins(state, engine.WITH_AWS)
+    # An autoscaler of Kubernetes itself waits for its metrics; KEDA's objects are nothing without KEDA.
+    autoscalers.ensure(target.node, state, [name for name in autoscalers.needed(settings) if name == autoscalers.KEDA])
     made = _Stack(state, source, {**used.env(state), **_aws(state, stack, setting.region)}, target, setting)
     digest = settings.release.digest if settings.release else None
     additions = _additions(state, setting, target, landing)
