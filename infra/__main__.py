@@ -20,6 +20,7 @@ from infra.links import Links
 from infra.managed import Managed
 from infra.settings import SettingsError, from_engine
 from infra.settings.model import RegistryKind
+from infra.workloads import Workloads
 
 stack = pulumi.get_stack()
 
@@ -56,7 +57,7 @@ if settings.registry.kind is not RegistryKind.NONE:
 
 # 4. The app: migrations first, then API and workers. A stack without a release yet ends above.
 if settings.release is not None:
-    workloads = arguments.Workloads(settings, stack, settings.release, place, (postgres, redis, secrets))
+    workloads = Workloads(settings, stack, settings.release, place, (postgres, redis, secrets))
     gate: list[pulumi.Resource] = [postgres, redis]
     if settings.migrations.enabled:
         ready = pulumi.ResourceOptions(providers=providers, depends_on=gate)

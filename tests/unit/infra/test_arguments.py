@@ -7,6 +7,7 @@ import yaml
 
 from infra import arguments
 from infra.settings import Settings, from_stack_file
+from infra.workloads import Workloads
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -26,7 +27,7 @@ def workloads_of(settings: Settings) -> Any:
     store: Any = SimpleNamespace(endpoint={}, connection={})
     secrets: Any = SimpleNamespace(ref=lambda key: {"name": "secrets", "key": key})
     assert settings.release is not None
-    return arguments.Workloads(settings, "try", settings.release, "pxl-try", (store, store, secrets))
+    return Workloads(settings, "try", settings.release, "pxl-try", (store, store, secrets))
 
 
 def test_anybody_may_call_where_nobody_is_named(tmp_path):
