@@ -45,7 +45,7 @@ isolation: $(VENV)/installed ## tries every connection of the dev stack; MARKDOW
 	@$(PYTHON) -m local isolation $(if $(MARKDOWN),--markdown '$(MARKDOWN)') $(CONTEXT_OPTION)
 
 proof: $(VENV)/installed ## releases, kills and failures under load: what they drop, into docs/proof.md: 30 minutes, 10 more the first time; ONLY=release
-	@$(PYTHON) -m local proof $(foreach name,$(ONLY),--only $(name)) $(if $(ONLY),,--markdown docs/proof.md)
+	@$(PYTHON) -m local proof $(foreach name,$(ONLY),--only $(name)) --markdown docs/proof.md
 
 psql: $(VENV)/installed ## a prompt of the dev stack's database
 	@pod=$$($(KUBECTL) get pod --output name --selector app.kubernetes.io/name=postgres) && \

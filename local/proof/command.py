@@ -26,7 +26,8 @@ def run(state: State, *, app: Path, only: Sequence[str], short: bool, page: Path
         app: Folder of the app that runs.
         only: Names of scenarios; all of them if empty.
         short: Whether a fraction of the load is enough.
-        page: Where to write the table as a page, and the picture beside it; None for nowhere.
+        page: Where to write the table as a page, and the picture beside it; rows of scenarios that are not run stay.
+            None for nowhere.
 
     Returns:
         Whether every claim holds.
@@ -51,7 +52,8 @@ def run(state: State, *, app: Path, only: Sequence[str], short: bool, page: Path
     _show(rows)
     if page is not None:
         picture = page.with_suffix(".png")
-        write_page(page, markdown(rows, picture.name if picture.exists() else None))
+        before = page.read_text(encoding="utf-8") if only and page.exists() else ""
+        write_page(page, markdown(rows, picture.name if picture.exists() else None, before))
         say(f"written: {page}")
     return all(row.holds for row in rows)
 

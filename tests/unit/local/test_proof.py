@@ -44,5 +44,15 @@ def test_the_page_says_what_does_not_hold():
     assert "](proof.png)" in page.markdown([], "proof.png")
 
 
+def test_rows_of_scenarios_that_were_not_run_stay():
+    before = page.markdown(
+        [Row("a kill", "0 failed", "9 of 9", False), Row("a drain", "0 failed", "0 of 5", True)], None
+    )
+    after = page.markdown([Row("a kill", "0 failed", "0 of 9", True), Row("pace", "1.15", "1.04", True)], None, before)
+    rows = [line for line in after.splitlines() if line.startswith(("| ✓", "| ✗"))]
+    assert [row.split(" | ")[1] for row in rows] == ["a kill", "a drain", "pace"], "where they stood"
+    assert "| ✓ | a kill | 0 failed | 0 of 9 |" in rows, "the last run counts"
+
+
 def test_what_must_come_first_is_not_held_against_up():
     assert Pace(up=44, rollout=34, jobs=6).ratio == pytest.approx(1.1)
