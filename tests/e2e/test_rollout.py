@@ -12,10 +12,12 @@ _SECONDS = 900
     [
         "kill",
         "migration",
+        "drain",
+        "jobs",
         pytest.param("release", marks=pytest.mark.long),
-        pytest.param("drain", marks=pytest.mark.long),
-        pytest.param("jobs", marks=pytest.mark.long),
         pytest.param("deaf", marks=pytest.mark.long),
+        pytest.param("pace", marks=pytest.mark.long),
+        pytest.param("backlog", marks=pytest.mark.long),
     ],
 )
 def test_the_stack_comes_through(platform: Platform, scenario: str):
