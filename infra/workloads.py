@@ -90,7 +90,7 @@ class Workloads:
             "empty_env_file": app.empty_env_file,
             "labels": self._labels,
         }
-        if api.replicas.min == api.replicas.max:
+        if not api.replicas.scaled:
             args["replicas"] = api.replicas.min
         else:
             args["autoscaling"] = _autoscaling(api.replicas)
@@ -154,7 +154,7 @@ class Workloads:
         }
         if worker.queues:
             args["queues"] = worker.queues
-        if worker.replicas.min == worker.replicas.max:
+        if not worker.replicas.scaled:
             args["replicas"] = worker.replicas.min
         elif self._settings.autoscaling.engine is AutoscalingEngine.KEDA and metrics is not None:
             args["queue_scaling"] = _queue_scaling(worker, metrics)

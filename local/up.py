@@ -43,7 +43,7 @@ def up(
     Raises:
         Problem: With what to do next; nothing is left that the next run trips over.
     """
-    settings = _settings()
+    settings = _settings(_draft(state, overrides)) if overrides else _settings()
     if context is None and settings.registry.kind is not RegistryKind.CLUSTER:
         raise Problem(
             "The embedded node cannot pull from a registry elsewhere.",
@@ -120,17 +120,6 @@ def existing(state: State, context: str | None) -> deploy.Deployment:
     return deployment(of_stack, used, target)
 
 
-def _overridden(state: State, target: Platform) -> Settings:
-    """The settings as they will be deployed: the committed ones, and what wins over them here.
-
-    Raises:
-        Problem: They cannot be used.
-    """
-    draft = state.path("overridden", f"Pulumi.{STACK}.yaml")
-    stackfile.write_copy(CHECKOUT / draft.name, draft, target.overrides)
-    return _settings(draft)
-
-
 def environment(state: State, used: Engine, target: Platform) -> dict[str, str]:
     """The engine's environment; a cluster that the user named is one that a stand-in may touch."""
     env = used.env(state)
@@ -140,6 +129,13 @@ def environment(state: State, used: Engine, target: Platform) -> dict[str, str]:
 def copy_of_stack_file(state: State) -> Path:
     """The stack file that the engine reads and writes; the committed one stays clean."""
     return state.path(f"Pulumi.{STACK}.yaml")
+
+
+def _draft(state: State, overrides: Mapping[str, Any]) -> Path:
+    """The stack file with what wins over it here, to be checked before anything is touched."""
+    draft = state.path("overridden", f"Pulumi.{STACK}.yaml")
+    stackfile.write_copy(CHECKOUT / draft.name, draft, overrides)
+    return draft
 
 
 def _settings(source: Path = CHECKOUT / f"Pulumi.{STACK}.yaml") -> Settings:
@@ -160,7 +156,7 @@ def _on_node(state: State, used: Engine, target: Platform, settings: Settings, a
         _bring_registry_up(state, used, target, repository)
     with step("pushing the app's image", hint=repository):
         images.push(target.node, built.archive, repository)
-    autoscalers.ensure(target.node, state, autoscalers.needed(_overridden(state, target)))
+    autoscalers.ensure(target.node, state, autoscalers.needed(settings))
     _deploy(state, used, target, built.digest)
     url = f"http://127.0.0.1:{target.node.app_port}"
     answering.wait(url + answering.readiness(settings), _ANSWER_SECONDS)

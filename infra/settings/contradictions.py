@@ -272,8 +272,7 @@ def _queues(settings: Settings) -> Iterator[Contradiction]:
     taken: dict[str, str] = {}
     for component, worker in settings.worker_groups.items():
         key = _key_of(component)
-        scaled = worker.replicas.min < worker.replicas.max
-        if keda and scaled and not worker.queues:
+        if keda and worker.replicas.scaled and not worker.queues:
             yield Contradiction(
                 (f"{key}.queues", "autoscaling.engine"), None, "names no queue, but keda scales on what waits in them",
                 f"name those that it takes jobs from, such as pulumi config set --path 'pxl:{key}.queues[0]' jobs",

@@ -31,6 +31,11 @@ class Replicas(Section):
         None, description="memory use to scale on, too; only for an app whose memory falls again with its load"
     )
 
+    @property
+    def scaled(self) -> bool:
+        """Whether an autoscaler owns the number."""
+        return self.min < self.max
+
 
 class Resources(Section):
     """What one pod asks for. Memory is request and limit; CPU has no limit, because throttling breaks drains."""

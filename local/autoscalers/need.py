@@ -1,7 +1,7 @@
 """Which autoscalers a stack needs. Pure."""
 
 from infra.settings import Settings
-from infra.settings.workloads import AutoscalingEngine, Replicas
+from infra.settings.workloads import AutoscalingEngine
 
 METRICS_SERVER = "metrics-server"
 KEDA = "keda"
@@ -13,11 +13,7 @@ def needed(settings: Settings) -> tuple[str, ...]:
     Args:
         settings: The stack's settings.
     """
-    workers = any(_scaled(one.replicas) for one in settings.worker_groups.values())
+    workers = any(one.replicas.scaled for one in settings.worker_groups.values())
     by_keda = settings.autoscaling.engine is AutoscalingEngine.KEDA
-    found = [METRICS_SERVER] if _scaled(settings.api.replicas) or (workers and not by_keda) else []
+    found = [METRICS_SERVER] if settings.api.replicas.scaled or (workers and not by_keda) else []
     return (*found, KEDA) if workers and by_keda else tuple(found)
-
-
-def _scaled(replicas: Replicas) -> bool:
-    return replicas.min < replicas.max
