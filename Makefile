@@ -15,7 +15,11 @@ NODE_KUBECONFIG = $$($(PYTHON) -c 'from local.paths import State; print(State.cu
 # Compiled modules and rewritten assertions are kept: the next run of the tests takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up rehearse down status logs explain isolation orphans proof psql test unit process stacks engine e2e fuzz kills node-kills lint check render preview comment verify-aws checkov schema requirements
+# Rooms of tests that mostly wait, each for something else: `make test` lets them wait at the same time.
+WAITING = tests/process/promotion tests/process/traffic
+INTEGRATION = tests/integration/engine tests/integration/aws tests/integration/registry
+
+.PHONY: $(WAITING) $(INTEGRATION) tests/process help up rehearse down status logs explain isolation orphans proof psql test unit process engine integration e2e fuzz kills node-kills lint check render preview comment verify-aws checkov schema requirements
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,26 +55,33 @@ psql: $(VENV)/installed ## a prompt of the dev stack's database
 	@pod=$$($(KUBECTL) get pod --output name --selector app.kubernetes.io/name=postgres) && \
 	  $(KUBECTL) exec -it "$$pod" -- psql -U pxl pxl
 
-test: $(VENV)/installed ## everything that needs no root and no cluster
+test: $(VENV)/installed ## style, types and tests, every stack on the real engine: no root, no cluster, a minute and a half
 	@$(PYTHON) -m local engine >/dev/null
-	@echo "style, types and tests, three at a time (some 3 minutes on two cores)"
-	@$(MAKE) --no-print-directory -j3 --output-sync=target lint unit process stacks engine
+	@echo "style, types and tests, five at a time (a minute and a quarter on two cores)"
+	@$(MAKE) --no-print-directory -j5 --output-sync=target engine $(WAITING) tests/process lint unit
 
 unit: $(VENV)/installed ## the tests that need nothing but Python, in a few seconds
 	@$(PYTHON) -m pytest tests/unit
 
-process: $(VENV)/installed ## the tests that start processes, some 2 minutes
+process: $(VENV)/installed ## the tests that start processes, two minutes one after another
 	@$(PYTHON) -m pytest tests/process
 
-stacks: $(VENV)/installed ## every stack on the real engine, without a cluster
-	@$(PYTHON) -m local engine >/dev/null
-	@$(PYTHON) -m pytest tests/engine/test_stacks.py
+tests/process: $(VENV)/installed
+	@$(PYTHON) -m pytest $@ $(addprefix --ignore=,$(WAITING))
 
-engine: $(VENV)/installed ## the plugins and pages on the real engine, without a cluster
-	@$(PYTHON) -m local engine >/dev/null
-	@$(PYTHON) -m pytest tests/engine --ignore=tests/engine/test_stacks.py
+$(WAITING) $(INTEGRATION): $(VENV)/installed
+	@$(PYTHON) -m pytest $@
 
-e2e: $(VENV)/installed ## the tests on a real node: root, half an hour; LONG=1 for every case
+engine: $(VENV)/installed ## every stack, and the plugin of the components, on the real engine
+	@$(PYTHON) -m local engine >/dev/null
+	@$(PYTHON) -m pytest tests/engine
+
+integration: $(VENV)/installed ## what meets AWS as moto plays it, registries, and what the engine makes: no root, some 2 minutes
+	@$(PYTHON) -m local engine >/dev/null
+	@echo "AWS, registries and the engine, at the same time (two minutes on two cores)"
+	@$(MAKE) --no-print-directory -j3 --output-sync=target $(INTEGRATION)
+
+e2e: integration ## the tests on a real node, after `make integration`: root, 45 minutes; LONG=1 for every case
 	@PXL_LONG='$(LONG)' $(PYTHON) -m pytest tests/e2e
 
 fuzz: $(VENV)/installed ## FUZZ=2000 generated settings on a real API server: root, some 5 minutes; SEED=n for the same again

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from local import engine
 from local.paths import State
 from tests.e2e.harness import ROOT, Platform
-from tests.engine.example_stack import copied, environment, run, wheel
+from tests.integration.engine.example_stack import copied, environment, run, wheel
 
 NAMESPACE = "postgres-only"
 

@@ -1,4 +1,4 @@
-"""A stack file is read as the engine reads it; tests/engine compares with the engine itself."""
+"""A stack file is read as the engine reads it; tests/integration/engine compares with the engine itself."""
 
 import pytest
 import yaml

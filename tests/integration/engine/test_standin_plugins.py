@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.small_stack import Stack, stack_of
+from tests.integration.engine.small_stack import Stack, stack_of
 
 pytestmark = pytest.mark.engine
 

@@ -16,7 +16,7 @@ import yaml
 
 from local import engine
 from local.paths import State
-from tests.engine.example_stack import copied, environment, run, wheel
+from tests.integration.engine.example_stack import copied, environment, run, wheel
 
 pytestmark = pytest.mark.engine
 
@@ -89,7 +89,7 @@ def test_nothing_of_this_project_is_around_it(example: Example):
 
 def test_the_wheel_has_every_module_and_its_types(example: Example):
     there = {Path(name).name for name in zipfile.ZipFile(example.wheel).namelist()}
-    source = Path(__file__).resolve().parents[2] / "components" / "pxl_components"
+    source = Path(__file__).resolve().parents[3] / "components" / "pxl_components"
     wanted = {path.name for path in source.rglob("*.py")} | {"py.typed"}
     assert wanted <= there, f"forgotten in the wheel: {wanted - there}"
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import released_world as w
 import yaml
-from registries import Pushed, Registry
 from typer.testing import CliRunner
 
 from operations.command_line import app
 from operations.promotion.release import Block, written
 from operations.rollout import Snapshot
+from tests.process.promotion.registries import Pushed, Registry
 
 STORES = {
     "postgres": {"kind": "external", "host": "db.example.internal", "cidrs": ["10.0.0.0/16"], "maxConnections": 400},

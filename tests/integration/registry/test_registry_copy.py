@@ -12,9 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
-import registries
 from botocore.stub import Stubber
-from registries import Registry, push, push_index, troubled
 
 from operations.console import Step
 from operations.errors import Problem
@@ -23,6 +21,8 @@ from operations.registry.client import Body, DamagedError, Repository
 from operations.registry.copying import Copied, copy, fetched, tag_of
 from operations.registry.login import Credentials, Place
 from operations.registry.manifests import Blob
+from tests.process.promotion import registries
+from tests.process.promotion.registries import Registry, push, push_index, troubled
 
 LAYERS = [b"layer one" * 1000, os.urandom(3 * 2**20), b""]
 

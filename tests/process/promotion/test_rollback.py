@@ -3,10 +3,9 @@
 import json
 from dataclasses import replace
 
-from registries import push
-from two_stacks import World
-
 from operations.promotion.release import Block, short
+from tests.process.promotion.registries import push
+from tests.process.promotion.two_stacks import World
 
 
 def released(world: World, *digests: str) -> None:

@@ -23,7 +23,7 @@ from local.node import record
 from local.paths import CHECKOUT, State
 from local.standins.aws.catalogue import FUNCTIONS, TYPES
 from operations.errors import Problem
-from tests.process.aws_engine import ACCOUNT, REGION
+from tests.integration.aws.aws_engine import ACCOUNT, REGION
 
 MANIFEST = json.dumps({"schemaVersion": 2, "config": {"size": 3}, "layers": [{"size": 39}]})
 DIGEST = f"sha256:{hashlib.sha256(MANIFEST.encode()).hexdigest()}"

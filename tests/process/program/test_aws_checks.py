@@ -10,23 +10,15 @@ from typing import Any
 import pytest
 
 from operations import access
-from operations.rendering import config
 from operations.rendering.manifests import Resource
-from operations.rendering.program import record
-from operations.stacks import read_yaml
+from tests.process.program.recordings import Recorded
 
-ROOT = Path(__file__).parents[2]
-
-
-def resources(stack: str) -> list[Resource]:
-    raw = read_yaml(ROOT / f"Pulumi.{stack}.yaml")["config"]
-    settings = config.build(raw, read_yaml(ROOT / "Pulumi.yaml"))
-    return record(ROOT / "infra", "pxl", stack, settings)
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
-def prod() -> list[Resource]:
-    return resources("prod")
+def prod(recorded: Recorded) -> list[Resource]:
+    return recorded("prod")
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +27,8 @@ def guarded() -> list[Resource]:
 
 
 @pytest.fixture(scope="module")
-def staging() -> list[Resource]:
-    return resources("staging")
+def staging(recorded: Recorded) -> list[Resource]:
+    return recorded("staging")
 
 
 def of(found: list[Resource], kind: str) -> list[dict[str, Any]]:

@@ -1,25 +1,18 @@
 """Every object of the program says which state made it, and no pod rolls because of that."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from infra.environments import ENVIRONMENTS
 from infra.marks import STACK_LABEL, STATE_ANNOTATION, STATE_RESOURCE
-from operations.rendering import config
 from operations.rendering.manifests import Resource, manifest_object
-from operations.rendering.program import record
-from operations.stacks import Project, read_yaml
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.process.program.recordings import Recorded
 
 
-@pytest.fixture(scope="module", params=ENVIRONMENTS)
-def resources(request: pytest.FixtureRequest) -> list[Resource]:
-    project = Project(ROOT)
-    settings = config.build(read_yaml(project.stack_file(request.param))["config"], project.definition())
-    return record(ROOT / "infra", "pxl", request.param, settings)
+@pytest.fixture(params=ENVIRONMENTS)
+def resources(request: pytest.FixtureRequest, recorded: Recorded) -> list[Resource]:
+    return recorded(request.param)
 
 
 def objects(resources: list[Resource]) -> list[Resource]:

@@ -7,8 +7,8 @@ import pytest
 from local.aws.seed import Landing
 from local.standins.aws.catalogue import TYPES
 from local.standins.values import plain
-from tests.process.aws_cases import CASES, STAYS, World
-from tests.process.aws_engine import Engine, Made
+from tests.integration.aws.aws_cases import CASES, STAYS, World
+from tests.integration.aws.aws_engine import Engine, Made
 
 
 def test_every_type_has_a_case() -> None:

@@ -10,15 +10,15 @@ import pulumi
 import pxl_components
 import pytest
 from typer.main import get_command
-from typer.testing import CliRunner
 
 from infra.environments import ENVIRONMENTS
 from infra.settings.mistakes import model_in
 from infra.settings.model import LogLevel, Section, Settings
 from operations.command_line import app
 from operations.orphans.kinds import KINDS
+from tests.process.program.recordings import Recorded
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 MARKS = {"real", "stand-in", "never"}
 # The table of the platform names parts of a machine, which nothing here can enumerate.
 FREE_SECTION = "The embedded platform"
@@ -72,19 +72,11 @@ def choices(section: type[Section] = Settings, prefix: str = "") -> set[str]:
     return found
 
 
-def kinds(rendered: Path) -> set[str]:
-    texts = (path.read_text(encoding="utf-8") for path in rendered.rglob("*.yaml"))
-    return {kind for text in texts for kind in re.findall(r"^kind: (\w+)", text, re.MULTILINE)}
-
-
 @pytest.fixture(scope="module")
-def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-
-    folder = tmp_path_factory.mktemp("rendered")
-    for stack in ENVIRONMENTS:
-        done = CliRunner().invoke(app, ["--cwd", str(ROOT), "render", stack, "--out", str(folder / stack)])
-        assert done.exit_code == 0, done.output
-    return folder
+def kinds(recorded: Recorded) -> set[str]:
+    """Kinds of the objects that the committed stacks consist of."""
+    found = (one for stack in ENVIRONMENTS for one in recorded(stack))
+    return {one.inputs["kind"] for one in found if one.is_manifest}
 
 
 @pytest.mark.parametrize(
@@ -102,13 +94,13 @@ def test_the_page_lists_exactly_what_there_is(section, existing):
     assert listed == there, f"missing: {sorted(there - listed)}; gone: {sorted(listed - there)}"
 
 
-def test_the_page_lists_exactly_the_kinds_that_the_stacks_consist_of(rendered):
-    listed, there = set(rows()["Kinds that the stacks consist of"]), kinds(rendered)
+def test_the_page_lists_exactly_the_kinds_that_the_stacks_consist_of(kinds):
+    listed, there = set(rows()["Kinds that the stacks consist of"]), kinds
     assert listed == there, f"missing: {sorted(there - listed)}; gone: {sorted(listed - there)}"
 
 
-def test_every_kind_that_the_stacks_consist_of_is_looked_for_as_an_orphan(rendered):
-    missing = kinds(rendered) - {kind.name for kind in KINDS}
+def test_every_kind_that_the_stacks_consist_of_is_looked_for_as_an_orphan(kinds):
+    missing = kinds - {kind.name for kind in KINDS}
     assert not missing, f"an object of {missing} that a killed run left would never be found"
 
 

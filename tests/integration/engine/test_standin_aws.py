@@ -11,7 +11,7 @@ from local.aws import server
 from local.aws.boto import client
 from local.aws.seed import Landing, seed
 from local.paths import State
-from tests.engine.small_stack import Stack, stack_of
+from tests.integration.engine.small_stack import Stack, stack_of
 
 pytestmark = pytest.mark.engine
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.aws.seed import Landing
-from tests.process.aws_engine import Engine, Made
+from tests.integration.aws.aws_engine import Engine, Made
 
 TRUST = json.dumps(
     {

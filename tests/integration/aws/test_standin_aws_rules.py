@@ -10,7 +10,7 @@ from local.aws.boto import client
 from local.aws.seed import Landing
 from local.aws.server import Server
 from local.standins.values import Secret, decode, encode, plain
-from tests.process.aws_engine import ACCOUNT, REGION, Context, Engine, Made, urn
+from tests.integration.aws.aws_engine import ACCOUNT, REGION, Context, Engine, Made, urn
 
 KEY = "aws:kms/key:Key"
 DATABASE: dict[str, Any] = {

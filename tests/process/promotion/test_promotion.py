@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import released_world as w
-from registries import troubled
-from two_stacks import COMMENT, World, kubeconfig, settings
 from typer.testing import CliRunner
 
 from operations.command_line import app
 from operations.promotion.release import Block, short
+from tests.process.promotion.registries import troubled
+from tests.process.promotion.two_stacks import COMMENT, World, kubeconfig, settings
 
 
 def test_what_staging_has_shown_to_work_becomes_the_release_of_prod(world: World) -> None:
