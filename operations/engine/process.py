@@ -7,10 +7,12 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 from operations.errors import Problem
 
@@ -79,8 +81,32 @@ def stream(
     Raises:
         Problem: If it cannot be started.
     """
+    kept: deque[str] = deque(maxlen=_KEPT_LINES)
+    interrupted = killed = False
+    exit_code = 130
+    # Interrupted while it is being started, it would run, and nobody would hold it.
+    with _interrupts_held_back() as handle_interrupts:
+        process = _started(command, cwd, environment)
+        pump = threading.Thread(target=_pump, args=(process, kept, say), name="engine-output", daemon=True)
+        try:
+            pump.start()
+            handle_interrupts()
+            process.wait()
+        except KeyboardInterrupt as error:
+            interrupted, exit_code = True, getattr(error, "exit_code", 130)
+            killed = not _stop(process, GRACE_SECONDS if grace is None else grace, say)
+        finally:
+            # An engine that was killed from outside leaves its plugins behind.
+            if process.poll() is None or process.returncode < 0:
+                _kill(process)
+    # Plugins may hold the pipe a little longer; nothing of interest comes from them any more.
+    pump.join(timeout=2.0)
+    return Finished(process.returncode, tuple(kept), interrupted, killed, exit_code)
+
+
+def _started(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> "subprocess.Popen[str]":
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             # It has a session of its own, and would outlive a command that is killed: nobody would hear what it does.
             mortal(command),
             cwd=cwd,
@@ -95,24 +121,32 @@ def stream(
         )
     except OSError as error:
         raise Problem(f"{command[0]} cannot be started", why=error.strerror or str(error)) from error
-    kept: deque[str] = deque(maxlen=_KEPT_LINES)
-    pump = threading.Thread(target=_pump, args=(process, kept, say), name="engine-output", daemon=True)
-    interrupted = killed = False
-    exit_code = 130
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[Callable[[], None]]:
+    """SIGINT and SIGTERM wait until what this yields is called: it handles the first that came, and all to come."""
+    arrived: list[tuple[int, FrameType | None]] = []
+    before: dict[int, Any] = {}
+    # Only the main thread handles signals; what has no handler in Python ends the process at once, as it should.
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: handler for number, handler in before.items() if callable(handler)}
+
+    def handle() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if arrived:
+            number, frame = arrived.pop(0)
+            before[number](number, frame)
+
+    for number in before:
+        signal.signal(number, lambda *what: arrived.append(what))
     try:
-        pump.start()
-        process.wait()
-    except KeyboardInterrupt as error:
-        interrupted, exit_code = True, getattr(error, "exit_code", 130)
-        killed = not _stop(process, GRACE_SECONDS if grace is None else grace, say)
+        yield handle
     finally:
-        # An engine that was killed from outside leaves its plugins behind.
-        if process.poll() is None or process.returncode < 0:
-            _kill(process)
-    # Plugins may hold the pipe a little longer; nothing of interest comes from them any more.
-    with suppress(RuntimeError):  # interrupted before it could start
-        pump.join(timeout=2.0)
-    return Finished(process.returncode, tuple(kept), interrupted, killed, exit_code)
+        arrived.clear()
+        handle()
 
 
 def _pump(process: "subprocess.Popen[str]", kept: deque[str], say: Callable[[str], None]) -> None:

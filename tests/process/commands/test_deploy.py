@@ -5,10 +5,12 @@ import multiprocessing
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -297,6 +299,32 @@ def test_an_interrupt_is_passed_on_once_and_the_engine_may_finish(
     assert raised.value.exit_code == 130
     assert "    saved" in said, "the engine must get the time to write its state"
     assert "stopped; what was done is recorded" in said, "the user has to know what state this leaves"
+
+
+def test_an_interrupt_while_the_engine_is_being_started_reaches_it(
+    engine: Engine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Slow(subprocess.Popen[str]):
+        """Is interrupted before whoever starts it knows of it."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            if "up" not in arguments[0]:
+                return
+            while not (tmp_path / "runs").exists():
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+
+    monkeypatch.setattr(process.subprocess, "Popen", Slow)
+    deployment = engine(
+        'cd "$(dirname "$0")/.."; trap "echo saved; exit 1" INT; touch runs; while :; do sleep 0.02; done'
+    )
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(deploy.Interrupted):
+        deploy.up(deployment)
+    assert "    saved" in capsys.readouterr().err, "an engine that nobody holds would be killed with this command"
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_an_engine_that_does_not_stop_is_killed_with_its_children(
