@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.engine import workbench as stacks_of_the_project
+from tests.engine import workbench as opened
 
 
 @pytest.fixture(scope="module")
-def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stacks_of_the_project.Workbench]:
-    with stacks_of_the_project.workbench(tmp_path_factory.mktemp("engine")) as made:
+def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[opened.Workbench]:
+    with opened.workbench(tmp_path_factory.mktemp("engine")) as made:
         yield made
