@@ -33,8 +33,7 @@ def external_secret(
     store: tuple[str, str],
     keys: Sequence[Mapping[str, Any]],
     refresh: str,
-    target: str | None = None,
-    notes: Mapping[str, Input[str]] | None = None,
+    target: Input[str] | None = None,
     after: Sequence[pulumi.Resource] = (),
 ) -> pulumi.Output[str]:
     """Declares an ExternalSecret.
@@ -47,16 +46,16 @@ def external_secret(
         store: Kind and name of the store object.
         keys: What is fetched, see ``remote``.
         refresh: How often the store is read again.
-        target: Name of the Secret; default ``name``.
-        notes: More annotations: a changed one makes the operator read the store at once.
+        target: Name of the Secret; default ``name``. Another name is another ExternalSecret, made before the old one
+            goes: one that was ready once stays so while the operator reads a new value, and nobody could wait for that.
         after: What must be in the store before.
 
     Returns:
         The name of the Secret; whoever uses it waits until the operator has written it.
     """
     # Without waiting, pods would be the first to notice that the store lacks a key.
-    metadata = dict(identity.metadata(namespace, notes={"pulumi.com/waitFor": "condition=Ready", **(notes or {})}))
-    written = target or name
+    metadata = dict(identity.metadata(namespace, notes={"pulumi.com/waitFor": "condition=Ready"}))
+    written = name if target is None else target
     made = kubernetes.apiextensions.CustomResource(
         name if target is None else f"{name}-external",
         api_version="external-secrets.io/v1",
@@ -71,7 +70,8 @@ def external_secret(
         opts=pulumi.ResourceOptions(
             parent=parent,
             depends_on=list(after),
+            replace_on_changes=["spec.target.name"],
             custom_timeouts=pulumi.CustomTimeouts(create=_FETCH_TIMEOUT, update=_FETCH_TIMEOUT),
         ),
     )
-    return made.urn.apply(lambda _: written)
+    return pulumi.Output.all(written, made.urn).apply(lambda known: str(known[0]))

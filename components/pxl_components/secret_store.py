@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -50,7 +51,7 @@ class Kept:
 
     Attributes:
         written: The resources that whoever reads the store waits for.
-        version: Changes with any of the values, and tells nothing of them.
+        version: Changes with any of the values, and tells nothing of them: twelve hexadecimal digits.
     """
 
     written: Sequence[pulumi.Resource]
@@ -84,4 +85,5 @@ def keep(
             aws.secretsmanager.SecretVersion(f"{name}-{key}", secret_id=kept.id, secret_string=value, opts=opts)
         )
     drawn = pulumi.Output.all(*(version.version_id for version in versions))
-    return Kept(versions, drawn.apply(lambda ids: ".".join(str(each)[:8] for each in ids)))
+    # The whole ids: what draws them may begin each with the same letters.
+    return Kept(versions, drawn.apply(lambda ids: sha256(".".join(map(str, ids)).encode()).hexdigest()[:12]))

@@ -24,7 +24,6 @@ STORE_FORM = "ClusterSecretStore or SecretStore"
 _INTERVAL = re.compile(r"([0-9]+(h|m|s))+")
 _DIRECT_ONLY = ("values", "generate", "own_secret")
 _EXTERNAL_ONLY = ("external_store", "external_keys", "external_prefix", "refresh_interval", "keep_in")
-VERSION_ANNOTATION = "pxl.dev/secret-versions"
 
 
 class SecretKeyRef(TypedDict):
@@ -95,8 +94,9 @@ class AppSecrets(pulumi.ComponentResource):
     """One Kubernetes Secret with the app's secrets, delivered directly or by the External Secrets operator.
 
     Direct: the Secret is immutable and auto-named, so a changed value is a new Secret, and pods that read it roll
-    before the old one goes; what a store reads is better kept in a Secret of its own (``own_secret``). External
-    Secrets: the name is fixed, and pods see a new value when they restart.
+    before the old one goes; what a store reads is better kept in a Secret of its own (``own_secret``). The same holds
+    of what the component keeps in a store itself (``keep_in``). What others keep there has a fixed name, and pods see a
+    new value when they restart.
     """
 
     secret_name: pulumi.Output[str]
@@ -168,8 +168,7 @@ class AppSecrets(pulumi.ComponentResource):
             store=(spec.store_kind, spec.store_name),
             keys=[remote(key, f"{spec.external_prefix}{key}") for key in [*spec.external_keys, *sorted(self._values)]],
             refresh=spec.refresh_interval,
-            target=name,
-            notes={} if kept is None else {VERSION_ANNOTATION: kept.version},
+            target=name if kept is None else kept.version.apply(lambda version: f"{name}-{version}"),
             after=[] if kept is None else kept.written,
         )
 

@@ -87,6 +87,34 @@ def test_external_secrets_are_fetched_under_a_fixed_name():
     assert recording.outputs == "web", "the name is known in a preview: it is chosen, not drawn"
 
 
+def kept(value: str, **preview: bool) -> Any:
+    """What is declared for secrets that the component keeps in the store itself."""
+
+    def program() -> Any:
+        keep_in = {"kms_key_arn": "arn:aws:kms:eu-central-1:1:key/k"}
+        args = {key: item for key, item in STORE.items() if key != "external_keys"}
+        values = {"db": value, "jwt": "j" * 40}
+        made = AppSecrets("web", {**args, "external_prefix": "pxl/prod/", "values": values, "keep_in": keep_in})
+        return [made.secret_name, made.ref("db")["name"], made.version]
+
+    return deploy(program, **preview)
+
+
+def test_a_changed_value_that_is_kept_in_a_store_is_another_secret_too():
+    first, second = kept("one" * 12), kept("two" * 12)
+    names = [one.one("ExternalSecret").spec["target"]["name"] for one in (first, second)]
+    assert names[0] != names[1], (
+        "pods would not roll, and whoever waits for a Secret that is ready would read the old one"
+    )
+    assert first.outputs[:2] == [names[0], names[0]] and second.outputs[:2] == [names[1], names[1]]
+    assert names == [f"web-{first.outputs[2]}", f"web-{second.outputs[2]}"]
+    made = first.one("ExternalSecret")
+    assert made.replace_on_changes == ("spec.target.name",), "the old Secret must stay until no pod reads it"
+    assert "name" not in made.metadata and not made.delete_before_replace
+    assert kept("one" * 12).outputs == first.outputs, "what did not change must not roll anything"
+    assert {"web-db", "web-jwt"} <= made.dependencies, "the store must have a value before it is read"
+
+
 def test_the_value_of_an_external_secret_is_not_the_programs_to_read():
     def program() -> None:
         with pytest.raises(ValueError, match="known only to its store"):
