@@ -16,7 +16,8 @@ from operations.init.names import Names
 from operations.init.outcome import Outcome, Verb
 from operations.stacks import Project, read_yaml, setting
 
-_SLUG = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}"
+_OWNER, _NAME, _ID = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})", r"[A-Za-z0-9._-]{1,100}", "@[0-9]{1,19}"
+_REPOSITORY = f"{_OWNER}/{_NAME}|{_OWNER}{_ID}/{_NAME}{_ID}"
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Options:
         account: The account that is meant; None for the one in the stack file.
         region: The region; likewise.
         cluster: The EKS cluster; likewise.
-        repository: ``owner/name`` on GitHub; None for no roles of CI.
+        repository: ``owner/name`` on GitHub, or ``owner@id/name@id``, as its tokens say it; None for no roles of CI.
         skip_ca: Whether the authorities of RDS are left out.
         ca_url: Where they are; None for AWS's own place.
         dry: Whether nothing may be changed.
@@ -152,11 +153,11 @@ def _wanted(stack: str, config: dict[str, Any], options: Options) -> dict[str, s
                 f"pxl:aws.{name} is not a {name}", why=f"{value!r}", remedy=f"give {words}, in quotes in the file"
             )
         found[name] = value
-    if options.repository is not None and not re.fullmatch(_SLUG, options.repository):
+    if options.repository is not None and not re.fullmatch(_REPOSITORY, options.repository):
         raise Problem(
             f"{options.repository!r} is not a repository of GitHub",
             why="a role must trust exactly one, without wildcards",
-            remedy="--repository owner/name",
+            remedy="--repository owner/name, or owner@id/name@id where GitHub puts the ids into its tokens",
         )
     return found
 
@@ -239,20 +240,43 @@ def _following(
             ("push the image there, put its digest under pxl:release, deploy again", f"pxlctl up {stack}"),
         ]
     if repository:
-        variables = f"gh variable set {{name}}_{stack.upper().replace('-', '_')} --repo {repository} --body {{value}}"
-        for purpose, policy in (("preview", "AmazonEKSViewPolicy"), ("deploy", "AmazonEKSClusterAdminPolicy")):
-            role = names.role_arn(purpose)
-            steps.append((f"let the {purpose} role into the cluster", access.format(role=role, policy=policy)))
-        steps += [
-            (
-                "tell the workflow of pull requests its role",
-                variables.format(name="PREVIEW_ROLE", value=names.role_arn("preview")),
-            ),
-            (
-                f"make the environment {stack} in the repository, for branch main only, with reviewers if you like",
-                f"gh api --method PUT repos/{repository}/environments/{stack} "
-                "-F 'deployment_branch_policy[protected_branches]=true' "
-                "-F 'deployment_branch_policy[custom_branch_policies]=false'",
-            ),
-        ]
+        steps += _of_ci(names, stack, repository, access)
     return tuple(steps)
+
+
+def _of_ci(names: Names, stack: str, repository: str, access: str) -> list[tuple[str, str]]:
+    """What makes the roles of CI usable; first what keeps them from being used by others."""
+    slug = re.sub(_ID, "", repository)
+    environment = f"repos/{slug}/environments/{stack}"
+    variables = f"gh variable set {{name}}_{stack.upper().replace('-', '_')} --repo {slug} --body {{value}}"
+    steps = [
+        (
+            f"close the environment {stack} of the repository to all branches: GitHub makes it, open, for any job that "
+            "names it",
+            f"gh api --method PUT {environment} -F 'deployment_branch_policy[protected_branches]=false' "
+            "-F 'deployment_branch_policy[custom_branch_policies]=true'",
+        ),
+        (
+            "and open it to main; add reviewers if you like",
+            f"gh api --method POST {environment}/deployment-branch-policies -f name=main",
+        ),
+    ]
+    for purpose, policy in (("preview", "AmazonEKSViewPolicy"), ("deploy", "AmazonEKSClusterAdminPolicy")):
+        role = names.role_arn(purpose)
+        steps.append((f"let the {purpose} role into the cluster", access.format(role=role, policy=policy)))
+    steps.append(
+        (
+            "tell the workflow of pull requests its role",
+            variables.format(name="PREVIEW_ROLE", value=names.role_arn("preview")),
+        )
+    )
+    if slug == repository:
+        steps.append(
+            (
+                "if the repository was made, renamed or moved since 15 July 2026: its tokens say ids, and the roles "
+                "must trust these",
+                f'pxlctl init {stack} --repository "$(gh api repos/{slug} '
+                """--jq '"\\(.owner.login)@\\(.owner.id)/\\(.name)@\\(.id)"')\"""",
+            )
+        )
+    return steps

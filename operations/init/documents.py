@@ -27,11 +27,26 @@ _CONTENTS = (
     "dynamodb:BatchGetItem",
     "dynamodb:Query",
     "dynamodb:Scan",
+    "dynamodb:PartiQLSelect",
+    "dax:GetItem",
+    "dax:BatchGetItem",
+    "dax:Query",
+    "dax:Scan",
+    "cassandra:Select",
+    "sdb:Select",
+    "es:ESHttpGet",
+    "athena:GetQueryResults",
+    "codecommit:GitPull",
+    "ssm:GetCommandInvocation",
+    "logs:GetQueryResults",
+    "ecs:DescribeTaskDefinition",
+    "ec2:DescribeInstanceAttribute",
     "sqs:ReceiveMessage",
     "kinesis:GetRecords",
     "rds:DownloadDBLogFilePortion",
     "rds:DownloadCompleteDBLogFile",
     "lambda:GetFunction",
+    "lambda:GetFunctionConfiguration",
     "ecr:GetAuthorizationToken",
 )
 
@@ -79,6 +94,11 @@ def trust(names: Names, repository: str, purpose: str) -> dict[str, Any]:
     A pull request's jobs for ``preview``; for ``deploy`` those that run in the GitHub environment of the stack's name,
     whose own rules say which branch and whose approval that takes. A trust in the branch itself would let a job leave
     the environment out, and its reviewers with it.
+
+    Args:
+        names: Of the stack.
+        repository: As GitHub's tokens say it: ``owner/name``, or ``owner@id/name@id``.
+        purpose: ``preview`` or ``deploy``.
     """
     subject = {"preview": f"repo:{repository}:pull_request", "deploy": f"repo:{repository}:environment:{names.stack}"}
     return _document(
@@ -153,6 +173,23 @@ def deploy(names: Names, key: str) -> dict[str, dict[str, Any]]:
                            "kms:PutKeyPolicy", "kms:DisableKey"],
                 "Resource": [*state, key],
             },
+            {
+                "Sid": "NotAnothersStack",
+                "Effect": "Deny",
+                "Action": [f"{service}:*" for service in rights.OWNED],
+                "Resource": "*",
+                # Without the second line it would hold of all that has no such tag.
+                "Condition": {
+                    "StringNotEquals": {"aws:ResourceTag/stack": names.stack},
+                    "Null": {"aws:ResourceTag/stack": "false"},
+                },
+            },
+            {
+                "Sid": "NotTheMasters",
+                "Effect": "Deny",
+                "Action": "secretsmanager:GetSecretValue",
+                "Resource": names.arn("secretsmanager", "secret:rds!*"),
+            },
         ),
         "state": _document(
             _allow(
@@ -167,7 +204,7 @@ def deploy(names: Names, key: str) -> dict[str, dict[str, Any]]:
             *kinds,
             _allow(
                 "KeysByServices",
-                ["kms:Decrypt", "kms:GenerateDataKey", "kms:CreateGrant"],
+                ["kms:Decrypt", "kms:GenerateDataKey", "kms:CreateGrant", "kms:RetireGrant"],
                 [names.arn("kms", "key/*")],
                 _equals("kms:ViaService", by_service),
             ),

@@ -25,6 +25,9 @@ class Right:
 # The roles that the components make, by what the engine makes of their names. No other role can be made or changed, and
 # none can be given a policy of one's own: who deploys could give itself everything that way.
 ROLES = ("iam::role/postgres-monitoring-*", "iam::role/backups-role-*")
+# Services whose things are one stack's alone: where the tag ``stack`` names another, this role has no business there.
+# Networks, clusters and registries are left out: stacks share the first two, and a promotion reads the third.
+OWNED = ("rds", "elasticache", "kms", "secretsmanager", "backup", "iam")
 # What uses the stack's key on behalf of whoever makes things; itself, the deploy role decrypts nothing with it.
 KEY_USERS = ("rds", "elasticache", "secretsmanager", "ecr", "backup")
 
@@ -135,7 +138,6 @@ RIGHTS: tuple[Right, ...] = (
     Right(
         ("acm.Certificate", "acm.CertificateValidation"),
         (
-            "acm:RequestCertificate",
             "acm:DescribeCertificate",
             "acm:DeleteCertificate",
             "acm:ListTagsForCertificate",
@@ -144,6 +146,8 @@ RIGHTS: tuple[Right, ...] = (
         ),
         ("acm:certificate/*",),
     ),
+    # What is asked for has no name yet, and AWS knows no narrower one for it.
+    Right(("acm.Certificate",), ("acm:RequestCertificate",)),
     Right(
         ("route53.Record",),
         (
@@ -281,9 +285,19 @@ RIGHTS: tuple[Right, ...] = (
 )
 
 # Services that may be handed a role, so that nobody hands one to a machine of their own.
-PASSED_TO = ("pods.eks.amazonaws.com", "backup.amazonaws.com", "monitoring.rds.amazonaws.com")
+PASSED_TO = (
+    "pods.eks.amazonaws.com",
+    "backup.amazonaws.com",
+    "restore-testing.backup.amazonaws.com",
+    "monitoring.rds.amazonaws.com",
+)
 # Only these may come with the first resource of their kind in an account.
-SERVICE_LINKED = ("rds.amazonaws.com", "elasticache.amazonaws.com", "backup.amazonaws.com")
+SERVICE_LINKED = (
+    "rds.amazonaws.com",
+    "elasticache.amazonaws.com",
+    "backup.amazonaws.com",
+    "restore-testing.backup.amazonaws.com",
+)
 # What AWS itself publishes for the roles that a stack makes; any other managed policy cannot be attached.
 ATTACHABLE = (
     "service-role/AWSBackupServiceRolePolicyForBackup",

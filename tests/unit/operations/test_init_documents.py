@@ -9,7 +9,7 @@ import pytest
 from operations.errors import Problem
 from operations.init import documents
 from operations.init.names import Names
-from operations.init.rights import READS, RIGHTS, ROLES
+from operations.init.rights import PASSED_TO, READS, RIGHTS, ROLES, SERVICE_LINKED
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = Names("pxl", "staging", "123456789012", "eu-central-1")
@@ -52,6 +52,36 @@ def test_the_deploy_role_can_neither_change_itself_nor_its_ground():
     assert KEY in denied["NotItsGround"]["Resource"] and "kms:ScheduleKeyDeletion" in denied["NotItsGround"]["Action"]
 
 
+def test_the_deploy_role_stays_away_from_what_another_stacks_tag_is_on():
+    (deny,) = [one for one in statements(DEPLOY) if one["Sid"] == "NotAnothersStack"]
+    assert (deny["Effect"], deny["Resource"]) == ("Deny", "*")
+    assert deny["Condition"]["StringNotEquals"] == {"aws:ResourceTag/stack": "staging"}
+    assert deny["Condition"]["Null"] == {"aws:ResourceTag/stack": "false"}, "what is being made has no tag yet"
+    assert {"rds:*", "elasticache:*", "kms:*", "secretsmanager:*", "backup:*"} <= set(deny["Action"]), (
+        "in an account that staging and prod share, who deploys one could delete the other"
+    )
+    assert not {"ec2:*", "eks:*"} & set(deny["Action"]), "a VPC carries the tag of the platform's stack"
+    (masters,) = [one for one in statements(DEPLOY) if one["Sid"] == "NotTheMasters"]
+    assert masters["Effect"] == "Deny", "the operator reads the master password, and nobody who deploys"
+
+
+def test_what_has_no_narrower_resource_is_allowed_on_everything():
+    """Actions for which IAM knows no type of resource are refused on any other, however right the ARN looks."""
+    everywhere = {action for right in RIGHTS if right.resources == ("*",) for action in right.actions} | set(READS)
+    needed = {"acm:RequestCertificate", "ecr:GetAuthorizationToken", "kms:CreateKey", "backup-storage:MountCapsule"}
+    assert needed <= everywhere
+
+
+def test_restore_tests_may_be_made_as_backups_may():
+    both = {"backup.amazonaws.com", "restore-testing.backup.amazonaws.com"}
+    assert both <= set(SERVICE_LINKED) and both <= set(PASSED_TO), "the first plan in an account would fail"
+
+
+def test_a_repository_whose_tokens_say_ids_is_trusted_by_them_alone():
+    trusted = documents.trust(NAMES, "example@12/app@34", "deploy")["Statement"][0]["Condition"]["StringEquals"]
+    assert trusted["token.actions.githubusercontent.com:sub"] == "repo:example@12/app@34:environment:staging"
+
+
 def test_the_deploy_role_has_no_service_as_a_whole():
     for statement in statements(DEPLOY):
         if statement["Effect"] == "Allow":
@@ -83,7 +113,7 @@ def test_what_changes_something_names_what_it_may_change_wherever_aws_can_tell()
     """Keys and backups have no name before they exist; everything else has."""
     for right in RIGHTS:
         services = {action.partition(":")[0] for action in right.actions}
-        if not services & {"kms", "backup", "backup-storage"}:
+        if not services & {"kms", "backup", "backup-storage"} and right.actions != ("acm:RequestCertificate",):
             assert "*" not in right.resources, f"{services} could be narrowed"
     changing = [one for one in READS if one.partition(":")[2].startswith(CHANGING)]
     assert not changing, f"these are allowed on everything: {changing}"
