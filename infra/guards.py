@@ -108,21 +108,35 @@ def server_of(settings: Settings) -> str:
     Raises:
         WrongTargetError: There is no kubeconfig, or it has no such context.
     """
-    named = settings.kubernetes.kubeconfig or os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
-    path = Path(named or "~/.kube/config").expanduser()
+    paths = _kubeconfigs(settings)
     try:
-        document = cast("dict[str, Any]", yaml.safe_load(path.read_text(encoding="utf-8")))
-        context = settings.kubernetes.context or document["current-context"]
-        cluster = _named(document["contexts"], context)["context"]["cluster"]
-        return str(_named(document["clusters"], cluster)["cluster"]["server"])
-    except (OSError, KeyError, TypeError, StopIteration, yaml.YAMLError) as error:
+        documents = [_document(path) for path in paths]
+        current = next((one["current-context"] for one in documents if one.get("current-context")), None)
+        cluster = _named(documents, "contexts", settings.kubernetes.context or current)["context"]["cluster"]
+        return str(_named(documents, "clusters", cluster)["cluster"]["server"])
+    except (OSError, KeyError, TypeError, AttributeError, StopIteration, yaml.YAMLError) as error:
         raise WrongTargetError(
-            f"pxl:kubernetes.context = {settings.kubernetes.context or '(current)'} is not in the kubeconfig {path}\n"
+            f"pxl:kubernetes.context = {settings.kubernetes.context or '(current)'} is not in the kubeconfig "
+            f"{os.pathsep.join(map(str, paths))}\n"
             "  next: aws eks update-kubeconfig --name CLUSTER --alias CONTEXT, or set pxl:kubernetes.kubeconfig"
         ) from error
 
 
-def _named(items: list[dict[str, Any]], name: str) -> dict[str, Any]:
+def _kubeconfigs(settings: Settings) -> list[Path]:
+    """The files that clients of Kubernetes read, in order: of two that name the same, the first counts."""
+    if settings.kubernetes.kubeconfig:
+        return [Path(settings.kubernetes.kubeconfig).expanduser()]
+    # As the clients do: an empty entry is none, and a file that is not there is passed over.
+    named = [Path(each).expanduser() for each in os.environ.get("KUBECONFIG", "").split(os.pathsep) if each]
+    return [each for each in named if each.exists()] or named or [Path("~/.kube/config").expanduser()]
+
+
+def _document(path: Path) -> dict[str, Any]:
+    return cast("dict[str, Any]", yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+
+
+def _named(documents: list[dict[str, Any]], kind: str, name: str | None) -> dict[str, Any]:
+    items = [item for one in documents for item in cast("list[dict[str, Any]]", one.get(kind) or [])]
     return next(item for item in items if item["name"] == name)
 
 

@@ -1,8 +1,12 @@
-"""A region that anything around the program speaks of must be the stack's own."""
+"""Where anything around the program leads must be where the stack lies."""
+
+import os
+from types import SimpleNamespace
 
 import pytest
+import yaml
 
-from infra.guards import WrongTargetError, check_region
+from infra.guards import WrongTargetError, check_region, server_of
 from infra.settings.aws import Aws
 
 WANTED = Aws.model_validate({"account": "111111111111", "region": "eu-central-1", "cluster": "main"})
@@ -42,3 +46,47 @@ def test_a_kubeconfig_that_leads_to_a_cluster_of_another_region_is_refused(serve
     with pytest.raises(WrongTargetError, match=r"pxl:aws\.region = eu-central-1, but the kubeconfig leads to") as said:
         check_region(WANTED, server)
     assert "aws eks update-kubeconfig --name main --region eu-central-1" in str(said.value)
+
+
+def kubeconfig(current: str, **contexts: str) -> str:
+    """A file whose contexts lead to servers, each by a cluster of the context's name."""
+    return yaml.safe_dump(
+        {
+            "current-context": current,
+            "contexts": [{"name": name, "context": {"cluster": name}} for name in contexts],
+            "clusters": [{"name": name, "cluster": {"server": server}} for name, server in contexts.items()],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "context", "server"),
+    [
+        ("{0}/a{1}{0}/b", None, "https://one"),
+        ("{0}/b{1}{0}/a", None, "https://another"),
+        ("{0}/a{1}{0}/b", "two", "https://two"),
+        ("{0}/b{1}{0}/a", "shared", "https://another"),
+        ("{0}/a{1}{0}/b", "shared", "https://first"),
+        ("{1}{0}/b", None, "https://another"),
+        ("{0}/none{1}{0}/a{1}", None, "https://one"),
+        ("", None, "https://home"),
+    ],
+)
+def test_the_server_is_the_one_that_clients_of_kubernetes_find(monkeypatch, tmp_path, variable, context, server):
+    (tmp_path / ".kube").mkdir()
+    (tmp_path / ".kube" / "config").write_text(kubeconfig("home", home="https://home"))
+    (tmp_path / "a").write_text(kubeconfig("one", one="https://one", shared="https://first"))
+    (tmp_path / "b").write_text(kubeconfig("shared", two="https://two", shared="https://another"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KUBECONFIG", variable.format(tmp_path, os.pathsep))
+    settings = SimpleNamespace(kubernetes=SimpleNamespace(kubeconfig=None, context=context))
+    assert server_of(settings) == server, "the guard must vouch for the cluster that the provider goes to"
+
+
+def test_a_context_that_no_file_has_is_told_with_all_of_them(monkeypatch, tmp_path):
+    (tmp_path / "a").write_text(kubeconfig("one", one="https://one"))
+    (tmp_path / "b").write_text("")
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/a{os.pathsep}{tmp_path}/b")
+    settings = SimpleNamespace(kubernetes=SimpleNamespace(kubeconfig=None, context="three"))
+    with pytest.raises(WrongTargetError, match=f"three is not in the kubeconfig {tmp_path}/a{os.pathsep}{tmp_path}/b"):
+        server_of(settings)
