@@ -14,15 +14,17 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from infra.settings import SettingsError, from_stack_file
 from operations.console import say, show, step
 from operations.errors import Problem
+from operations.promotion.target import repository_of
 from operations.stacks import Project, setting
 from operations.verify_aws import claims, plan
 
 Run = Callable[[Sequence[str]], int]
 # A throw-away stack must be able to go again, and must not answer to the name of the one that it is like.
 _THROW_AWAY = {"pxl:postgres": {"protect": False}, "pxl:redis": {"protect": False}}
-_KEPT = ("pxl:aws", "pxl:kubernetes", "pxl:image", "pxl:images", "pxl:release", "pxl:secrets", "pxl:owner")
+_OTHERS = ("pxl:ingress", "pxl:namespace", "pxl:environment")
 
 
 def settings_of(project: Project, like: str, stack: str) -> dict[str, Any]:
@@ -37,13 +39,30 @@ def settings_of(project: Project, like: str, stack: str) -> dict[str, Any]:
         raise Problem(
             f"stack {like} lands nowhere on AWS", remedy=f"pxlctl init {like}, or name another: STACK=staging"
         )
-    kept = {key: value for key, value in config.items() if key.partition(".")[0] in _KEPT}
-    made = {"pxl:environment": "staging", "pxl:namespace": f"pxl-{stack}", **kept}
-    for key, value in _THROW_AWAY.items():
-        authorities = {"ca": config[key]["ca"]} if "ca" in (config.get(key) or {}) else {}
-        made[key] = {**value, **authorities}
     # The secrets of the other one are under a key of its own; this stack's are drawn anew.
+    kept = {
+        key: value
+        for key, value in config.items()
+        if key.partition(".")[0] not in _OTHERS and not (isinstance(value, dict) and "secure" in value)
+    }
+    made = {"pxl:environment": "staging", "pxl:namespace": f"pxl-{stack}", **kept}
+    if setting(config, "pxl:release.digest"):
+        # Its own registry would be empty, and the image is proven where it lies.
+        made = {key: value for key, value in made.items() if key.partition(".")[0] not in ("pxl:registry", "pxl:image")}
+        made |= {"pxl:registry": {"kind": "none"}, "pxl:image": {"repository": _image_of(project, like)}}
+    for key, value in _THROW_AWAY.items():
+        made[key] = {**(made.get(key) or {}), **value}
     return {"secretsprovider": document.get("secretsprovider", ""), "config": made}
+
+
+def _image_of(project: Project, like: str) -> str:
+    path = project.stack_file(like)
+    try:
+        return repository_of(from_stack_file(path), like, path)
+    except SettingsError as error:
+        raise Problem(
+            f"stack {like} holds mistakes", why=str(error), remedy=f"pxlctl check {like}, and mend what it names"
+        ) from error
 
 
 def verify(stack: str, file: Path, provider: str, run: Run) -> dict[str, str]:

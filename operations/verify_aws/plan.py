@@ -45,11 +45,8 @@ def steps(stack: str, settings: str, provider: str = "") -> list[Step]:
             ("pxlctl", "up", *named),
             (
                 r"(postgres|redis)\.kind: managed",
-                r"registry\.kind: ecr",
                 r"secrets\.delivery: externalSecrets",
-                r"ingress\.kind: alb",
                 "ExternalSecret",
-                "Ingress",
                 "the official provider plugins",
             ),
         ),

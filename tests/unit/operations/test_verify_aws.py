@@ -1,11 +1,14 @@
 """``make verify-aws``: its plan, and what it says of a run; no account was ever asked."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
+from ruamel.yaml import YAML
 from typer.main import get_command
 
+from infra.settings import check_stack_file
 from operations.command_line import app
 from operations.errors import Problem
 from operations.stacks import Project
@@ -51,6 +54,35 @@ def test_what_it_is_like_is_not_touched_and_its_secrets_and_names_are_not_taken(
     assert config["pxl:postgres"] == {"protect": False, "ca": "PEM"}, "it has to be able to go again"
 
 
+def test_an_app_is_tried_as_it_is_and_from_where_its_image_lies(tmp_path: Path):
+    document = YAML().load((ROOT / "Pulumi.staging.yaml").read_text())
+    assert "pxl:release" not in document["config"], "else this would not need to add one"
+    (tmp_path / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
+    document["config"] |= {
+        "pxl:release": {"digest": "sha256:" + "c" * 64},
+        "pxl:app": {"contract": "framework"},
+        "pxl:postgres": {"engineVersion": "16"},
+    }
+    with (tmp_path / "Pulumi.staging.yaml").open("w") as text:
+        YAML().dump(document, text)
+    config = verify.settings_of(Project(tmp_path), "staging", "verify-1")["config"]
+    assert config["pxl:registry"] == {"kind": "none"}, "a registry of its own would be empty"
+    assert config["pxl:image"]["repository"] == "111111111111.dkr.ecr.eu-central-1.amazonaws.com/pxl/staging/app"
+    assert config["pxl:app"] == {"contract": "framework"}, "another contract is another app"
+    assert config["pxl:postgres"] == {"engineVersion": "16", "protect": False}
+    assert "pxl:ingress" not in config
+    file = tmp_path / "Pulumi.verify-1.yaml"
+    with file.open("w") as text:
+        YAML().dump({"config": config}, text)
+    assert check_stack_file(file) == [], "and it holds"
+
+
+def test_nothing_is_said_to_be_shown_that_is_left_out():
+    shown = [pattern for step in plan.steps("verify-1", "F") for pattern in step.shows]
+    for left_out in ("ingress.kind: alb", "Ingress", "registry.kind: ecr"):
+        assert not [pattern for pattern in shown if re.fullmatch(pattern, left_out)], left_out
+
+
 def test_a_stack_that_lands_nowhere_is_refused(project: Path):
     (project / "Pulumi.dev.yaml").write_text("config:\n  pxl:environment: dev\n")
     with pytest.raises(Problem, match="lands nowhere"):
@@ -78,11 +110,11 @@ def test_the_file_stays_when_something_may_still_be_there(project: Path):
 def test_a_whole_run_prints_the_new_rows_of_the_page(project: Path, monkeypatch, tmp_path: Path, capsys):
     page = tmp_path / "fidelity.md"
     page.write_text("## Choices\n\n| capability | shown | how |\n| --- | --- | --- |\n"
-                    "| `registry.kind: ecr` | never | previewed |\n| arm64 | never | |\n")  # fmt: skip
+                    "| `secrets.delivery: externalSecrets` | never | previewed |\n| arm64 | never | |\n")  # fmt: skip
     monkeypatch.setattr(claims.never_run, "__defaults__", (page,))
     assert verify.main(["staging"], lambda _: 0) == 0
     said = capsys.readouterr().out
-    assert "| `registry.kind: ecr` | real | `make verify-aws`" in said
+    assert "| `secrets.delivery: externalSecrets` | real | `make verify-aws`" in said
     assert "arm64" not in said, "nothing of the plan shows it"
 
 
