@@ -56,7 +56,8 @@ class Ingress(Section):
     hostname: PublicName | None = Field(None, description="alb only: the name that clients use")
     certificate_arn: CertificateArn | None = Field(None, description="alb only: a certificate that exists already")
     hosted_zone_id: HostedZoneId | None = Field(
-        None, description="alb only: zone of Route 53 in which a certificate is validated and the name is written"
+        None,
+        description="alb only: zone of Route 53 that proves the name to ACM; others write the name",
     )
     internal: bool = Field(False, description="alb only: reachable from the VPC only")
     idle_timeout_seconds: int = Field(

@@ -29,15 +29,19 @@ class Postgres(Section):
     cidrs: list[Cidr] = Field(default_factory=list, description="external only: addresses that pods may reach it at")
     database: Identifier = Field("pxl", description="name of the database")
     username: Identifier = Field("pxl", description="the app's own user")
-    max_connections: int = Field(ge=10, le=10000, description="connections that the server accepts")
+    max_connections: int = Field(
+        ge=10, le=10000, description="connections that it accepts; RDS takes a change with a reboot"
+    )
     reserved_connections: int = Field(10, ge=0, le=1000, description="of these, kept free for people and backups")
     engine_version: str = Field("17", pattern=r"^1[5-9](\.[0-9]{1,2})?$", description="managed only: major, or full")
-    instance_class: InstanceClass = Field(description="managed only: the instance class")
+    instance_class: InstanceClass = Field(description="managed only: its class; changes in the maintenance window")
     storage_gb: int = Field(ge=20, le=65536, description="managed only: GiB to begin with")
     max_storage_gb: int = Field(ge=20, le=65536, description="managed only: GiB that it may grow to by itself")
     multi_az: bool = Field(description="managed only: a standby in another zone")
     backup_days: int = Field(ge=1, le=35, description="managed only: days that can be gone back to")
-    restore_tests: bool = Field(description="managed only: AWS Backup restores a copy every week, and says if it fails")
+    restore_tests: bool = Field(
+        description="managed only: AWS Backup restores a copy every week, and lists how it went"
+    )
     protect: bool = Field(description="managed only: neither AWS nor the engine deletes it")
 
 
