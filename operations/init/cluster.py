@@ -7,6 +7,7 @@ from typing import Any
 
 from operations.errors import Problem
 from operations.init.aws import Aws
+from operations.stacks import setting
 
 _READY = ("ACTIVE", "UPDATING")
 _ZONES = 2
@@ -52,6 +53,30 @@ def find(aws: Aws, name: str) -> Place:
         )  # fmt: skip
     network = cluster["resourcesVpcConfig"]
     return Place(network["vpcId"], _subnets(aws, name, network), network["clusterSecurityGroupId"])
+
+
+def unsaid(aws: Aws, place: Place, config: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a place without what the stack file has chosen itself within the cluster's VPC.
+
+    Subnets for databases alone, and nodes whose groups a launch template names, are as right as what is found here.
+
+    Args:
+        aws: The account.
+        place: What was found.
+        config: The ``config`` of the stack file.
+    """
+    found = place.settings()
+    in_vpc = {"Name": "vpc-id", "Values": [place.vpc_id]}
+    subnets, group = setting(config, "pxl:aws.subnetIds"), setting(config, "pxl:aws.nodeSecurityGroupId")
+    if isinstance(subnets, list) and subnets:
+        there = aws.pages("ec2", "describe_subnets", "Subnets", Filters=[in_vpc])
+        if {*map(str, subnets)} <= {one["SubnetId"] for one in there}:
+            del found["subnetIds"]
+    if group:
+        there = aws.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=[in_vpc])
+        if str(group) in {one["GroupId"] for one in there}:
+            del found["nodeSecurityGroupId"]
+    return found
 
 
 def _unknown(aws: Aws, name: str) -> Problem:

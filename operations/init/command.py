@@ -87,7 +87,8 @@ def run(project: Project, stack: str, options: Options, *, session: Any = None) 
         partition = _same_account(aws, wanted["account"], path)
         names = Names(_project_name(project), stack, wanted["account"], wanted["region"], partition)
         place = None if setting(config, "pxl:aws.platform") else cluster.find(aws, wanted["cluster"])
-    additions: dict[str, Any] = {"pxl:aws": {**wanted, **(place.settings() if place else {})}}
+        lands = cluster.unsaid(aws, place, config) if place else {}
+    additions: dict[str, Any] = {"pxl:aws": {**wanted, **lands}}
     ca = _authorities(config, names, options)
     if isinstance(ca, str):
         additions["pxl:postgres"] = {"ca": ca}

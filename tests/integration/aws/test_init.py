@@ -191,6 +191,35 @@ def test_the_same_values_in_another_order_or_dotted_are_the_same(there: World):
     assert "region" not in config["pxl:aws"], "it would be there twice"
 
 
+def test_subnets_and_a_group_of_ones_own_within_the_vpc_stay(there: World):
+    ec2 = there.client("ec2")
+    made = [
+        ec2.create_subnet(VpcId=there.vpc, CidrBlock=f"10.0.10{number}.0/24", AvailabilityZone=f"{REGION}{zone}")
+        for number, zone in enumerate("ab")
+    ]
+    databases = [one["Subnet"]["SubnetId"] for one in made]
+    nodes = ec2.create_security_group(VpcId=there.vpc, GroupName="nodes", Description="of a launch template")["GroupId"]
+    own = f"    subnetIds: [{', '.join(databases)}]\n    nodeSecurityGroupId: {nodes}\n"
+    there.file.write_text(f"{STACK_FILE}  pxl:aws:\n{own}")
+    there.run()
+    found = yaml.safe_load(there.file.read_text())["config"]["pxl:aws"]
+    assert (found["subnetIds"], found["nodeSecurityGroupId"]) == (databases, nodes)
+    assert found["vpcId"] == there.vpc
+    assert {one.verb for one in there.run().outcomes} <= {Verb.THERE, Verb.SKIPPED}, "and it can be run again"
+
+
+@pytest.mark.parametrize("key", ["subnetIds", "nodeSecurityGroupId"])
+def test_what_lies_in_another_vpc_is_refused(there: World, key):
+    ec2 = there.client("ec2")
+    other = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=other, CidrBlock="10.9.0.0/24", AvailabilityZone=f"{REGION}a")["Subnet"]
+    group = ec2.create_security_group(VpcId=other, GroupName="nodes", Description="elsewhere")["GroupId"]
+    value = {"subnetIds": f"[{there.private[0]}, {subnet['SubnetId']}]", "nodeSecurityGroupId": group}[key]
+    there.file.write_text(f"{STACK_FILE}  pxl:aws:\n    {key}: {value}\n")
+    with pytest.raises(Problem, match=rf"pxl:aws\.{key} is "):
+        there.run()
+
+
 def test_with_a_platform_stack_its_outputs_say_where_it_lands(there: World):
     there.file.write_text(STACK_FILE + "  pxl:aws:\n    platform: organization/platform/staging\n")
     there.run()
