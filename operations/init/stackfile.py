@@ -35,9 +35,12 @@ def merged(path: Path, additions: Mapping[str, Any], *, top: Mapping[str, str]) 
     before = path.read_text(encoding="utf-8")
     yaml = _yaml()
     try:
-        document: Any = yaml.load(before) or {}
+        loaded: Any = yaml.load(before)
     except YAMLError as error:
         raise Problem(f"{path.name} is not YAML", where=str(path), why=str(error), remedy="mend it there") from error
+    # A file of comments alone is none for YAML; the comments stay.
+    document = CommentedMap() if loaded is None else loaded
+    comments = f"{before.rstrip()}\n" if loaded is None and before.strip() else ""
     changes = _Changes()
     for key, value in top.items():
         if key not in document:
@@ -70,7 +73,7 @@ def merged(path: Path, additions: Mapping[str, Any], *, top: Mapping[str, str]) 
         return before, []
     text = io.StringIO()
     yaml.dump(document, text)
-    return text.getvalue(), changes.added
+    return comments + text.getvalue(), changes.added
 
 
 def replace(path: Path, text: str) -> None:

@@ -191,6 +191,14 @@ def test_the_same_values_in_another_order_or_dotted_are_the_same(there: World):
     assert "region" not in config["pxl:aws"], "it would be there twice"
 
 
+@pytest.mark.parametrize("before", ["", "# Ours.\n\n"])
+def test_a_file_that_is_empty_is_filled(there: World, before: str):
+    there.file.write_text(before)
+    there.run()
+    text = there.file.read_text()
+    assert text.startswith(before.rstrip()) and yaml.safe_load(text)["config"]["pxl:aws"]["vpcId"] == there.vpc
+
+
 def test_subnets_and_a_group_of_ones_own_within_the_vpc_stay(there: World):
     ec2 = there.client("ec2")
     made = [
