@@ -54,7 +54,7 @@ class Cluster(pulumi.ComponentResource):
             name,
             name=name,
             version=settings.version,
-            role_arn=role.arn,
+            role_arn=role,
             vpc_config={
                 "subnet_ids": network.private_subnet_ids,
                 "endpoint_private_access": True,
@@ -141,7 +141,7 @@ class Cluster(pulumi.ComponentResource):
         return aws.eks.NodeGroup(
             f"{name}-nodes",
             cluster_name=self._cluster.name,
-            node_role_arn=role.arn,
+            node_role_arn=role,
             subnet_ids=network.private_subnet_ids,
             ami_type="AL2023_x86_64_STANDARD",
             instance_types=[settings.instance_type],
@@ -156,7 +156,8 @@ class Cluster(pulumi.ComponentResource):
             opts=ResourceOptions(parent=self, depends_on=before, ignore_changes=["scalingConfig.desiredSize"]),
         )
 
-    def _role(self, name: str, service: str, policies: tuple[str, ...]) -> aws.iam.Role:
+    def _role(self, name: str, service: str, policies: tuple[str, ...]) -> pulumi.Output[str]:
+        """The ARN of a role. Who takes it has its rights from its first to its last day: they come before, and go after."""
         actions = ["sts:AssumeRole", "sts:TagSession"] if service.startswith("eks") else ["sts:AssumeRole"]
         trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": actions}
         role = aws.iam.Role(
@@ -164,11 +165,13 @@ class Cluster(pulumi.ComponentResource):
             assume_role_policy=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
             opts=self._own,
         )
-        for policy in policies:
+        attached = [
             aws.iam.RolePolicyAttachment(
                 f"{self._name}-{name}-{policy}",
                 role=role.name,
                 policy_arn=f"arn:aws:iam::aws:policy/{policy}",
                 opts=self._own,
             )
-        return role
+            for policy in policies
+        ]
+        return pulumi.Output.all(role.arn, *(each.id for each in attached)).apply(lambda known: str(known[0]))

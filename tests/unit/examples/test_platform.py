@@ -30,6 +30,7 @@ GIVEN: dict[str, Any] = {
 class Recorded(mocks.Mocks):
     def __init__(self) -> None:
         self.all: list[mocks.MockResourceArgs] = []
+        self.dependencies: dict[str, set[str]] = {}
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         self.all.append(args)
@@ -50,9 +51,18 @@ class Recorded(mocks.Mocks):
         return found
 
 
+class _Monitor(mocks.MockMonitor):
+    """Notes what each resource waits for, which the mocks are not told."""
+
+    def RegisterResource(self, request: Any) -> Any:
+        waits = {urn.rpartition("::")[2] for urn in request.dependencies}
+        self.mocks.dependencies[f"{request.type.rpartition(':')[2]} {request.name}"] = waits
+        return super().RegisterResource(request)
+
+
 def declared(**changes: Any) -> tuple[Recorded, dict[str, Any]]:
     recorded, outputs = Recorded(), {}
-    pulumi.runtime.set_mocks(recorded, preview=False)
+    pulumi.runtime.set_mocks(recorded, preview=False, monitor=_Monitor(recorded))
     settings = Settings(**{**GIVEN, **changes})
     settings.check()
 
@@ -155,6 +165,15 @@ def test_network_policies_are_enforced_and_pods_can_have_roles(platform: Recorde
     addons = {one["addonName"]: one.get("configurationValues") for one in platform.of("eks/addon:Addon")}
     assert json.loads(addons["vpc-cni"]) == {"enableNetworkPolicy": "true"}, "without it every policy is only a wish"
     assert {"eks-pod-identity-agent", "coredns", "kube-proxy", "metrics-server"} <= set(addons)
+
+
+def test_cluster_and_nodes_have_their_rights_from_their_first_to_their_last_day(platform: Recorded):
+    attached = {one.name for one in platform.all if one.typ.endswith(":RolePolicyAttachment")}
+    waited_for = {
+        which: platform.dependencies[which] & attached for which in ("Cluster staging", "NodeGroup staging-nodes")
+    }
+    assert all(waited_for.values()), f"EKS could neither make nor delete what it has no right to: {waited_for}"
+    assert set.union(*waited_for.values()) == {one for one in attached if "control-plane" in one or "nodes" in one}
 
 
 def test_no_policy_is_for_everybody_or_everything(platform: Recorded):
