@@ -1,4 +1,4 @@
-"""A repository of Amazon ECR: a tag never moves, every push is scanned, and what is tagged as a release never expires."""
+"""A repository of Amazon ECR: a tag never moves, every push is scanned, and what is tagged as a release is kept."""
 
 import json
 import re

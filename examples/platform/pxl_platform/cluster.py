@@ -157,7 +157,7 @@ class Cluster(pulumi.ComponentResource):
         )
 
     def _role(self, name: str, service: str, policies: tuple[str, ...]) -> pulumi.Output[str]:
-        """The ARN of a role. Who takes it has its rights from its first to its last day: they come before, and go after."""
+        """The ARN of a role, which waits for its rights: who takes it has them from its first to its last day."""
         actions = ["sts:AssumeRole", "sts:TagSession"] if service.startswith("eks") else ["sts:AssumeRole"]
         trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": actions}
         role = aws.iam.Role(
