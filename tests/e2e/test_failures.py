@@ -103,6 +103,7 @@ def test_an_api_server_that_goes_away_in_the_middle_is_named(
     clean(platform, expected)
 
 
+@pytest.mark.long
 def test_a_registry_that_goes_away_before_the_push_is_looked_after_by_the_next_run(
     platform: Platform, changes: Changes, expected: dict[str, int], tmp_path: Path
 ):

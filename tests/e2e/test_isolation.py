@@ -116,7 +116,7 @@ def test_a_person_sees_the_tables_and_the_count(platform: Platform) -> None:
     assert "trying connections" in done.stderr, "progress goes where results do not"
 
 
-@pytest.mark.parametrize("side", ["egress", "ingress"])
+@pytest.mark.parametrize("side", ["egress", pytest.param("ingress", marks=pytest.mark.long)])
 def test_one_side_of_a_link_that_is_gone_is_named(platform: Platform, side: str) -> None:
     with without_policy(platform, f"api-to-postgres-{side}"):
         code, result = proved(platform)
@@ -262,6 +262,7 @@ def test_an_interrupt_takes_everything_away(platform: Platform, after: str) -> N
     assert leftovers(platform) == [], said
 
 
+@pytest.mark.long
 def test_what_a_killed_proof_left_is_taken_away_by_the_next(platform: Platform) -> None:
     started = begin(platform)
     deadline = time.monotonic() + 60

@@ -113,6 +113,7 @@ def test_what_loses_data_is_refused_with_its_statement_and_the_release_before_se
     assert request(f"{platform.url}/version").body["digest"] == version, "the old release serves"
 
 
+@pytest.mark.long
 def test_what_is_meant_to_lose_data_goes_through_where_the_stack_says_so(platform: Platform, release: Release):
     release.with_migration("9003-meant", "create table scratch (id int); drop table scratch")
     with platform.settings(migrations={"allowDestructive": True}):

@@ -29,7 +29,7 @@ from tests.e2e.evidence import Ledger, database, inventory
 from tests.e2e.harness import NAMESPACE, Platform, request
 from tests.e2e.interruptions import Engine, Kill, Moment, at_second, at_write, killed
 
-KILLS = int(os.environ.get("PXL_KILLS", "3"))
+KILLS = int(os.environ.get("PXL_KILLS", "2"))
 SEED = os.environ.get("PXL_KILLS_SEED") or str(time.time_ns() % 100_000)
 # How long an undisturbed run takes on two cores, and how often the folder of the engine's state changes in it.
 SCENARIOS = {"first": (60, 260), "build": (40, 60), "secret": (25, 50), "setting": (15, 20)}

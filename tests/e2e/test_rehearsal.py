@@ -3,6 +3,7 @@
 AWS is moto, the stores are real servers with TLS; docs/rehearsal.md lists what stands for what.
 """
 
+import base64
 import json
 import os
 import subprocess
@@ -128,6 +129,31 @@ def test_again_changes_nothing_and_the_checkout_stays_clean(rehearsal: Rehearsal
     assert done.returncode == 0, done.stderr[-4000:]
     assert " unchanged" in done.stderr and "changes." not in done.stderr, done.stderr[-2000:]
     assert rehearsal.git("status", "--short") == ""
+
+
+def test_a_changed_password_reaches_the_database_and_every_pod(rehearsal: Rehearsal, staging: str):
+    def given() -> tuple[str, str]:
+        """The Secret that the API's pods take the password from, and what it holds."""
+        selector = "app.kubernetes.io/component=api"
+        (spec,) = rehearsal.kubectl("get", "deployments", "-n", "pxl-staging", "-l", selector)["items"]
+        containers = spec["spec"]["template"]["spec"]["containers"]
+        env = {item["name"]: item for container in containers for item in container["env"]}
+        ref = env["DB_PASSWORD"]["valueFrom"]["secretKeyRef"]
+        secret = rehearsal.kubectl("get", "secret", ref["name"], "-n", "pxl-staging")
+        return ref["name"], base64.b64decode(secret["data"][ref["key"]]).decode()
+
+    name, password = given()
+    done = rehearsal.command("pulumi", "stack", "export", "--stack", "staging", timeout=60)
+    resources = json.loads(done.stdout)["deployment"]["resources"]
+    (drawn,) = [one["urn"] for one in resources if one["type"].endswith(":RandomPassword") and "database" in one["urn"]]
+    done = rehearsal.command("pulumi", "state", "taint", drawn, "--stack", "staging", "--yes", timeout=60)
+    assert done.returncode == 0, done.stderr
+    rehearsal.rehearse("staging")
+    new_name, new_password = given()
+    assert new_password != password and new_name != name, "another value is another Secret, or no pod would roll"
+    assert request(f"{staging}/ready").body == {"redis": True, "db": True}, "the database takes the new one"
+    gone = rehearsal.command("kubectl", "get", "secret", name, "-n", "pxl-staging", timeout=60)
+    assert gone.returncode != 0, "nobody reads the old one any more"
 
 
 def test_what_staging_runs_is_promoted_and_prod_runs_the_same_digest(rehearsal: Rehearsal, staging: str):

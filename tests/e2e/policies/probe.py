@@ -1,6 +1,7 @@
 """Connections from the network of a pod, or of the node, made without anybody's help inside."""
 
 import ctypes
+import itertools
 import os
 import socket
 import threading
@@ -12,6 +13,9 @@ from typing import NamedTuple
 
 _CLONE_NEWNET = 0x40000000
 _AT_ONCE = 120
+# The tracking of connections takes a datagram from a port that was let through half a minute ago for the same
+# conversation, which may end in peace. So no port is used again soon.
+_PORTS = itertools.cycle(range(20_000, 60_000))
 
 
 class Edge(NamedTuple):
@@ -66,6 +70,8 @@ class Networks:
         with self.socket(source, kind) as made:
             made.settimeout(seconds)
             try:
+                if protocol == "udp":
+                    made.bind(("", next(_PORTS)))
                 made.connect((address, int(number)))
                 if protocol == "udp":
                     made.send(b"who")
