@@ -17,6 +17,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Rooms of tests that mostly wait, each for something else: `make test` lets them wait at the same time.
 WAITING = tests/process/promotion tests/process/traffic
+# What puts a command behind the others: the runs of the engine, one after another, take longest.
+LAST =
 INTEGRATION = tests/integration/engine tests/integration/aws tests/integration/registry
 
 .PHONY: $(WAITING) $(INTEGRATION) tests/process help up rehearse down status logs explain isolation orphans proof psql test unit process engine integration e2e fuzz kills node-kills lint check render preview comment verify-aws checkov schema requirements
@@ -58,10 +60,10 @@ psql: $(VENV)/installed ## a prompt of the dev stack's database
 test: $(VENV)/installed ## style, types and tests, every stack on the real engine: no root, no cluster, a minute and a half
 	@$(PYTHON) -m local engine >/dev/null
 	@echo "style, types and tests, five at a time (a minute and a quarter on two cores)"
-	@$(MAKE) --no-print-directory -j5 --output-sync=target engine $(WAITING) tests/process lint unit
+	@$(MAKE) --no-print-directory -j5 --output-sync=target LAST='nice -n 5' engine $(WAITING) tests/process lint unit
 
 unit: $(VENV)/installed ## the tests that need nothing but Python, in a few seconds
-	@$(PYTHON) -m pytest tests/unit
+	@$(LAST) $(PYTHON) -m pytest tests/unit
 
 process: $(VENV)/installed ## the tests that start processes, two minutes one after another
 	@$(PYTHON) -m pytest tests/process
@@ -97,7 +99,7 @@ kills: $(VENV)/installed ## kills `up` at KILLS=30 random moments on a real node
 lint: $(VENV)/installed ## style and types
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/pyright
+	@$(LAST) $(VENV)/bin/pyright
 
 check: $(VENV)/installed ## every mistake in the settings of STACK
 	@$(VENV)/bin/pxlctl check $(STACK)
