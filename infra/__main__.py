@@ -44,7 +44,7 @@ links = Links(place, arguments.namespace(settings, stack))
 
 # 3. What the app stands on.
 secrets = AppSecrets("secrets", arguments.secrets(settings, stack, place, managed.keep_in()), here)
-stored = arguments.postgres(settings, stack, place, secrets, managed.postgres(secrets))
+stored = arguments.postgres(settings, stack, place, secrets, managed.postgres())
 postgres = Postgres("postgres", stored, guarded)
 links.add_postgres(postgres)
 managed.backups(postgres)

@@ -157,7 +157,7 @@ class Managed:
             "tags": self._tags,
         }
 
-    def postgres(self, secrets: AppSecrets) -> ManagedPostgres | None:
+    def postgres(self) -> ManagedPostgres | None:
         """The database of RDS."""
         wanted, store, place = self._settings.postgres, self._settings.secrets.store, self._place(_POSTGRES_CLIENTS)
         if wanted.kind is not StoreKind.MANAGED or place is None or store is None:
@@ -166,7 +166,6 @@ class Managed:
             **place,
             "psql_image": self._settings.images.postgres or "",
             "admin_store": {"name": store.name, "kind": store.kind},
-            "password_version": secrets.version,
             "instance_class": wanted.instance_class,
             "engine_version": wanted.engine_version,
             "storage_gb": wanted.storage_gb,

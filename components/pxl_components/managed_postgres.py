@@ -42,7 +42,7 @@ class ManagedPostgres(TypedDict):
     admin_store: "AdminStore"
     """The store from which the External Secrets operator brings the master password to that Job."""
     password_version: NotRequired[Input[str]]
-    """Changes when the app's password changes, without telling what it is: the Job then sets it anew."""
+    """For a password whose Secret keeps its name: changes with it, without telling it, and the Job sets it anew."""
     ca_pem: NotRequired[Input[str]]
     """The region's authorities of RDS, as PEM; default: those that Node trusts, which RDS is not among."""
     instance_class: NotRequired[str]
